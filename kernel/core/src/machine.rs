@@ -1,0 +1,128 @@
+//! What the kernel's logic needs of the hardware.
+//!
+//! The binary implements this with page tables and devices, the host tests with
+//! a pretended machine. Nothing here can panic on what a process or the agent
+//! chose: such values come in as numbers and leave as errors.
+
+use proviso_abi::words::ShutdownMode;
+
+/// There is no frame left, or the caller's budget does not allow one more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoMemory;
+
+/// A range of addresses that is not mapped in the process, or not with the
+/// access that is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BadAddress;
+
+/// What a process may do with a page. Writable pages are never executable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look.
+    Read,
+    /// Look and change.
+    Write,
+    /// Look and run.
+    Execute,
+}
+
+/// Why a process gave up the processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trap {
+    /// A device or the timer wants attention; the process did nothing.
+    Interrupt,
+    /// It made a system call.
+    Syscall {
+        /// The number, as the process gave it.
+        number: u64,
+        /// The arguments, as the process gave them.
+        arguments: [u64; 4],
+    },
+    /// It did something the processor refuses.
+    Fault {
+        /// What, in words: `page fault (write)`, `division by zero`, ...
+        what: &'static str,
+        /// The instruction.
+        instruction: u64,
+        /// The address the fault is about, if it has one.
+        address: Option<u64>,
+    },
+}
+
+/// The hardware.
+pub trait Machine {
+    /// An address space with the saved registers of the one thread in it.
+    type Task;
+
+    /// Nanoseconds since boot; never goes back.
+    fn now_ns(&self) -> u64;
+
+    /// Frames that nobody holds.
+    fn free_frames(&self) -> u64;
+    /// Frames that the machine had for everybody when the kernel took over,
+    /// and those that the kernel keeps for itself.
+    fn total_frames(&self) -> (u64, u64);
+    /// Bytes in use in the kernel's heap, and its size.
+    fn heap_bytes(&self) -> (u64, u64);
+
+    /// An empty address space.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is none for its tables.
+    fn create_task(&mut self) -> Result<Self::Task, NoMemory>;
+    /// Frames that a task holds, page tables included.
+    fn frames_of(&self, task: &Self::Task) -> u64;
+    /// Gives a task `pages` zeroed pages from `address` up, as long as it then
+    /// holds at most `limit_frames` and `keep_free` frames stay free.
+    ///
+    /// # Errors
+    /// [`NoMemory`]; then nothing was mapped and no frame is lost.
+    fn map(
+        &mut self,
+        task: &mut Self::Task,
+        address: u64,
+        pages: u64,
+        access: Access,
+        limit_frames: u64,
+        keep_free: u64,
+    ) -> Result<(), NoMemory>;
+    /// Writes to mapped pages whatever their access: how programs are loaded.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if a byte is not mapped.
+    fn load(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress>;
+    /// Reads what the process may read.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if it may not.
+    fn copy_in(&self, task: &Self::Task, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress>;
+    /// Writes where the process may write.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if it may not; then nothing was written.
+    fn copy_out(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress>;
+    /// Sets the registers for a start at `entry`, with up to three arguments
+    /// (`rdi`, `rsi`, `rdx`).
+    fn set_start(&mut self, task: &mut Self::Task, entry: u64, stack: u64, arguments: [u64; 3]);
+    /// Sets the result of the system call that the task is in.
+    fn set_result(&mut self, task: &mut Self::Task, result: u64);
+    /// Gives back every frame of a task. The task must not be running.
+    fn destroy_task(&mut self, task: Self::Task);
+
+    /// Runs a task until it traps.
+    fn run(&mut self, task: &mut Self::Task) -> Trap;
+    /// Halts until an interrupt.
+    fn wait(&mut self);
+
+    /// Bytes that were typed since the last call, as many as fit.
+    fn console_read(&mut self, buffer: &mut [u8]) -> usize;
+    /// Writes to the serial line.
+    fn console_write(&mut self, bytes: &[u8]);
+    /// Bytes that came from the agent since the last call, as many as fit.
+    fn agent_read(&mut self, buffer: &mut [u8]) -> usize;
+    /// Sends bytes to the agent; false if they could not all be sent.
+    fn agent_write(&mut self, bytes: &[u8]) -> bool;
+
+    /// Ends the machine's run, well or (`ok` false) not.
+    fn power(&mut self, mode: ShutdownMode, ok: bool) -> !;
+}
