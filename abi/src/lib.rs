@@ -15,6 +15,7 @@ extern crate alloc;
 
 pub mod action;
 pub mod bounded;
+pub mod describe;
 pub mod layout;
 pub mod outcome;
 pub mod plan;
