@@ -1,0 +1,147 @@
+//! Ways to fault, for trying out that the kernel ends the one who does it.
+
+use core::arch::asm;
+
+use proviso_abi::syscall::Syscall;
+
+use crate::raw;
+
+/// An address of the kernel: where it is linked.
+pub const KERNEL_ADDRESS: u64 = 0xffff_ffff_8000_0000;
+/// An address whose upper bits are no copy of bit 47, which no processor accepts.
+const NONCANONICAL_ADDRESS: u64 = 0x8000_0000_0000_0000;
+
+/// The table: `Variant "name" => code`.
+macro_rules! faults {
+    ($($(#[$doc:meta])+ $variant:ident $name:literal => $code:expr;)+) => {
+        /// A way to fault.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Fault { $($(#[$doc])+ $variant,)+ }
+
+        impl Fault {
+            /// Every way.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// Does it. That this returns shows a fault of the kernel's.
+            pub fn happen(self) {
+                match self { $(Self::$variant => $code,)+ }
+            }
+        }
+    };
+}
+
+faults! {
+    /// Reads address 0.
+    NullRead "null-read" => read(0);
+    /// Writes address 0.
+    NullWrite "null-write" => write(0);
+    /// Runs data.
+    ExecuteData "execute-data" => run(DATA.as_ptr() as u64);
+    /// Writes to its own code.
+    WriteCode "write-code" => write(write as *const () as u64);
+    /// Divides by zero.
+    Divide "divide" => divide();
+    /// Runs an instruction that does not exist.
+    UndefinedInstruction "undefined-instruction" => instruction_ud2();
+    /// Tries to turn interrupts off.
+    PrivilegedInstruction "privileged-instruction" => instruction_cli();
+    /// Tries to stop the processor.
+    Halt "halt" => instruction_hlt();
+    /// Tries to speak to a device.
+    PortWrite "port-write" => port_write();
+    /// Runs into a breakpoint without a debugger.
+    Breakpoint "breakpoint" => instruction_int3();
+    /// Uses more stack than there is.
+    StackOverflow "stack-overflow" => overflow_stack();
+    /// Reads memory of the kernel.
+    KernelRead "kernel-read" => read(KERNEL_ADDRESS);
+    /// Writes memory of the kernel.
+    KernelWrite "kernel-write" => write(KERNEL_ADDRESS);
+    /// Runs code of the kernel.
+    KernelJump "kernel-jump" => run(KERNEL_ADDRESS);
+    /// Reads an address that cannot exist.
+    Noncanonical "noncanonical" => read(NONCANONICAL_ADDRESS);
+    /// Makes a system call that does not exist.
+    BadSyscall "bad-syscall" => bad_syscall();
+    /// Offers memory of the kernel to a system call.
+    BadPointer "bad-pointer" => bad_pointer();
+}
+
+impl Fault {
+    /// The way with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|fault| fault.name() == name)
+    }
+}
+
+/// A `ret`, but not where code may be.
+static DATA: [u8; 1] = [0xc3];
+
+fn read(address: u64) {
+    // SAFETY: the kernel ends the process here; if it did not, the value is dropped.
+    unsafe { asm!("mov {0:r}, [{0}]", inout(reg) address => _, options(nostack, readonly)) }
+}
+
+fn write(address: u64) {
+    // SAFETY: the kernel ends the process here, before a byte is written.
+    unsafe { asm!("mov byte ptr [{}], 0", in(reg) address, options(nostack)) }
+}
+
+fn run(address: u64) {
+    // SAFETY: the kernel ends the process here; if it did not, a `ret` comes back.
+    unsafe { asm!("call {}", in(reg) address, clobber_abi("C")) }
+}
+
+fn divide() {
+    // SAFETY: the kernel ends the process here.
+    unsafe { asm!("div {0:e}", in(reg) 0u32, inout("eax") 1u32 => _, inout("edx") 0u32 => _) }
+}
+
+fn instruction_ud2() {
+    // SAFETY: the kernel ends the process here.
+    unsafe { asm!("ud2", options(nomem, nostack)) }
+}
+
+fn instruction_cli() {
+    // SAFETY: the kernel ends the process here.
+    unsafe { asm!("cli", options(nomem, nostack)) }
+}
+
+fn instruction_hlt() {
+    // SAFETY: the kernel ends the process here.
+    unsafe { asm!("hlt", options(nomem, nostack)) }
+}
+
+fn port_write() {
+    // SAFETY: the kernel ends the process here. The port is one that nothing
+    // listens on.
+    unsafe { asm!("out 0x80, al", in("al") 0u8, options(nomem, nostack)) }
+}
+
+fn instruction_int3() {
+    // SAFETY: the kernel ends the process here.
+    unsafe { asm!("int3", options(nomem, nostack)) }
+}
+
+fn overflow_stack() {
+    // SAFETY: the kernel ends the process when the stack's end is passed; what
+    // is overwritten on the way is the unused part of this process's stack.
+    unsafe { asm!("2: push 0", "jmp 2b", options(noreturn)) }
+}
+
+fn bad_syscall() {
+    // SAFETY: no call has this number, so no memory is named.
+    let _ = unsafe { raw::call_number(9999, [0; 4]) };
+}
+
+fn bad_pointer() {
+    // SAFETY: the kernel is asked to read, not to write.
+    let _ = unsafe { raw::call(Syscall::Write, [KERNEL_ADDRESS, 16, 0, 0]) };
+}

@@ -1,0 +1,93 @@
+//! Intents: sentences to the model and plans of one's own, and what becomes of them.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use postcard::{from_bytes, to_allocvec};
+use proviso_abi::syscall::{Error, MAX_BUFFER, SUBMIT_PLAN, SUBMIT_SENTENCE, Syscall};
+use proviso_abi::{IntentEvent, Plan};
+
+use crate::raw;
+use crate::system::{nanoseconds, to_size};
+
+/// Something asked of the system that is under way.
+#[derive(Debug)]
+pub struct Intent {
+    number: u64,
+    /// Where events arrive; allocated when the first is waited for.
+    buffer: Vec<u8>,
+}
+
+/// Asks for something in words: a natural-language system call.
+///
+/// # Errors
+/// [`Error::Full`] if too much is being asked already, [`Error::TooLong`].
+pub fn submit_sentence(sentence: &str) -> Result<Intent, Error> {
+    submit(SUBMIT_SENTENCE, sentence.as_bytes())
+}
+
+/// Asks for exactly this plan. The kernel judges it as it judges the model's.
+///
+/// # Errors
+/// [`Error::Full`] if too much is being asked already.
+pub fn submit_plan(plan: &Plan) -> Result<Intent, Error> {
+    let bytes = to_allocvec(plan).map_err(|_| Error::NoMemory)?;
+    submit(SUBMIT_PLAN, &bytes)
+}
+
+fn submit(kind: u64, bytes: &[u8]) -> Result<Intent, Error> {
+    let [address, length] = raw::readable(bytes);
+    // SAFETY: the kernel reads `bytes` and writes nothing.
+    let number = unsafe { raw::call(Syscall::Submit, [kind, address, length, 0]) }?;
+    Ok(Intent {
+        number,
+        buffer: Vec::new(),
+    })
+}
+
+impl Intent {
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Waits for the next event, forever if there is no `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`]; [`Error::NoSuchIntent`] after the final event.
+    pub fn follow(&mut self, timeout: Option<Duration>) -> Result<IntentEvent, Error> {
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; MAX_BUFFER];
+        }
+        let [address, length] = raw::writable(&mut self.buffer);
+        let arguments = [self.number, address, length, nanoseconds(timeout)];
+        // SAFETY: the kernel writes to the buffer alone, which is ours.
+        let length = to_size(unsafe { raw::call(Syscall::Follow, arguments) }?);
+        let event = self.buffer.get(..length).ok_or(Error::Invalid)?;
+        from_bytes(event).map_err(|_| Error::Invalid)
+    }
+
+    /// Waits for the final event: done, rejected or failed.
+    ///
+    /// # Errors
+    /// As for [`Intent::follow`].
+    pub fn finish(&mut self) -> Result<IntentEvent, Error> {
+        loop {
+            let event = self.follow(None)?;
+            if event.is_final() {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Gives the intent up: no plan of it will take effect.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchIntent`] if it is over already.
+    pub fn cancel(&self) -> Result<(), Error> {
+        // SAFETY: the call names no memory.
+        unsafe { raw::call(Syscall::Cancel, [self.number, 0, 0, 0]) }.map(|_| ())
+    }
+}
