@@ -1,1 +1,42 @@
-//! (to be written)
+//! From source to a running machine: everything that `./qemu.sh` and the tests share.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`guest`] | builds loader, kernel and programs for the bare machine |
+//! | [`image`] | packs them into a ramdisk |
+//! | [`qemu`] | puts QEMU's command line together |
+//! | [`session`] | runs a machine and talks to its console |
+//! | [`exit`] | what a machine's exit code means |
+//! | [`agent`], [`model`] | the process on the host that plans, and its weights |
+//! | [`setup`] | finds out what is missing and installs it |
+//! | [`script`], [`interactive`] | the two ways in which a person uses the machine |
+//! | [`bench`] | how long it takes to boot |
+//!
+//! A machine for a test, in five lines:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use proviso_boot::{guest, image::{Console, Image}, qemu::Machine, session::Session};
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let guest = guest::build()?;
+//! let image = Image::of(&guest)?.console(Console::Plain).agent(false);
+//! let mut session = Session::boot(&Machine::new(&guest.loader), &image)?;
+//! session.wait_for_prompt(Duration::from_secs(20))?;
+//! println!("{}", session.ask("/ps", Duration::from_secs(5))?);
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod exit;
+pub mod guest;
+pub mod image;
+pub mod paths;
+pub mod qemu;
+pub mod session;
+mod toolchain;
+
+/// What the shell prints when it waits for a line.
+pub const PROMPT: &str = "proviso> ";

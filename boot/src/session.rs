@@ -1,0 +1,261 @@
+//! A running machine, driven by a program: wait for text, send lines, end it.
+
+use std::{
+    io::{Read, Write},
+    process::{Child, ChildStdin, ChildStdout, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow};
+use tempfile::TempDir;
+
+use crate::{PROMPT, exit::Exit, image::Image, qemu::Machine};
+
+/// A machine whose console is ours. Dropping it kills QEMU.
+#[derive(Debug)]
+pub struct Session {
+    qemu: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<Vec<u8>>,
+    transcript: Vec<u8>,
+    /// How much of the transcript has been waited for already.
+    seen: usize,
+    command_line: String,
+    /// Holds the ramdisk for as long as QEMU may read it.
+    _folder: Option<TempDir>,
+}
+
+impl Session {
+    /// Starts `machine` as it is.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn start(machine: &Machine) -> Result<Self> {
+        let mut qemu = machine
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", crate::qemu::PROGRAM))?;
+        let output = qemu.stdout.take().map(read_in_background);
+        Ok(Self {
+            input: qemu.stdin.take(),
+            output: output.context("QEMU has no standard output")?,
+            qemu,
+            transcript: Vec::new(),
+            seen: 0,
+            command_line: machine.to_string(),
+            _folder: None,
+        })
+    }
+
+    /// Packs `image` and starts `machine` with it.
+    ///
+    /// # Errors
+    /// When the image cannot be packed or QEMU cannot be started.
+    pub fn boot(machine: &Machine, image: &Image) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let ramdisk = folder.path().join("ramdisk");
+        image.write(&ramdisk)?;
+        let mut session = Self::start(&machine.clone().ramdisk(&ramdisk))?;
+        session._folder = Some(folder);
+        Ok(session)
+    }
+
+    /// QEMU's command line, as for a shell.
+    #[must_use]
+    pub fn command_line(&self) -> &str {
+        &self.command_line
+    }
+
+    /// Everything that the machine has written and that was waited for or has arrived.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        String::from_utf8_lossy(&self.transcript).into_owned()
+    }
+
+    /// Sends bytes to the console as they are.
+    ///
+    /// # Errors
+    /// When the machine has ended.
+    pub fn send(&mut self, text: &str) -> Result<()> {
+        let input = self
+            .input
+            .as_mut()
+            .context("the machine's input is closed")?;
+        let sent = input
+            .write_all(text.as_bytes())
+            .and_then(|()| input.flush());
+        sent.with_context(|| format!("cannot send {text:?}: the machine has ended"))
+    }
+
+    /// Sends a line, ended as the Enter key does it.
+    ///
+    /// # Errors
+    /// When the machine has ended.
+    pub fn send_line(&mut self, line: &str) -> Result<()> {
+        self.send(&format!("{line}\r"))
+    }
+
+    /// Waits until the machine has written `text`, and returns what it wrote up to
+    /// and including that, since the last wait.
+    ///
+    /// # Errors
+    /// When the time is over or the machine ended before; the message has the end of
+    /// the transcript and the command line.
+    pub fn wait_for(&mut self, text: &str, timeout: Duration) -> Result<String> {
+        self.wait_until(&format!("{text:?}"), timeout, |fresh| {
+            let found = fresh
+                .windows(text.len().max(1))
+                .position(|window| window == text.as_bytes());
+            found.map(|at| at + text.len())
+        })
+    }
+
+    /// Waits for the shell's prompt at the beginning of a line.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn wait_for_prompt(&mut self, timeout: Duration) -> Result<String> {
+        self.wait_until("the prompt", timeout, end_of_prompt)
+    }
+
+    /// Sends a line and waits for the next prompt; returns what was written in between.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn ask(&mut self, line: &str, timeout: Duration) -> Result<String> {
+        self.send_line(line)?;
+        let answer = self
+            .wait_for_prompt(timeout)
+            .with_context(|| format!("after {line:?}"))?;
+        Ok(answer.strip_suffix(PROMPT).unwrap_or(&answer).to_owned())
+    }
+
+    /// Waits until the machine ends, and reads the rest of its output.
+    ///
+    /// # Errors
+    /// When the time is over.
+    pub fn wait_exit(&mut self, timeout: Duration) -> Result<Exit> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.transcript.extend(bytes),
+                // The end of the output is the end of QEMU.
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(self.complaint(&format!("did not end within {timeout:?}")));
+                }
+            }
+        }
+        Ok(Exit::of(self.qemu.wait().context("cannot wait for QEMU")?))
+    }
+
+    /// The process id of QEMU.
+    #[must_use]
+    pub fn process_id(&self) -> u32 {
+        self.qemu.id()
+    }
+
+    /// Ends QEMU at once.
+    pub fn kill(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+
+    /// Waits until `find` finds the end of what is waited for in the output that has
+    /// not been waited for yet.
+    fn wait_until(
+        &mut self,
+        what: &str,
+        timeout: Duration,
+        find: impl Fn(&[u8]) -> Option<usize>,
+    ) -> Result<String> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let fresh = self.transcript.get(self.seen..).unwrap_or_default();
+            if let Some(end) = find(fresh) {
+                let text = String::from_utf8_lossy(fresh.get(..end).unwrap_or(fresh)).into_owned();
+                self.seen += end;
+                return Ok(text);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.transcript.extend(bytes),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(self.complaint(&format!("did not write {what} within {timeout:?}")));
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let exit = self.qemu.wait().map(Exit::of);
+                    let exit = exit.map_or_else(|error| error.to_string(), |exit| exit.to_string());
+                    return Err(self.complaint(&format!("ended before it wrote {what}: {exit}")));
+                }
+            }
+        }
+    }
+
+    fn complaint(&self, what: &str) -> anyhow::Error {
+        let transcript = self.transcript();
+        let tail_at = transcript
+            .char_indices()
+            .rev()
+            .nth(2000)
+            .map_or(0, |(at, _)| at);
+        let tail = &transcript[tail_at..];
+        anyhow!(
+            "the machine {what}\n--- command\n{}\n--- end of its output\n{tail}\n---",
+            self.command_line
+        )
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Where the first prompt at the beginning of a line ends in `output`.
+fn end_of_prompt(output: &[u8]) -> Option<usize> {
+    let prompt = PROMPT.as_bytes();
+    let found = output
+        .windows(prompt.len())
+        .enumerate()
+        .position(|(at, window)| {
+            let begins_line = at.checked_sub(1).and_then(|before| output.get(before));
+            window == prompt && begins_line.is_none_or(|before| matches!(before, b'\n' | b'\r'))
+        });
+    found.map(|at| at + prompt.len())
+}
+
+fn read_in_background(mut output: ChildStdout) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = output.read(&mut buffer) {
+            let bytes = buffer.get(..count).unwrap_or_default().to_vec();
+            if sender.send(bytes).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_counts_only_at_the_beginning_of_a_line() {
+        assert_eq!(end_of_prompt(b"proviso> "), Some(9));
+        assert_eq!(end_of_prompt(b"hello\r\nproviso> x"), Some(16));
+        assert_eq!(end_of_prompt(b"type at proviso> to begin"), None);
+        assert_eq!(end_of_prompt(b"proviso>"), None);
+        assert_eq!(end_of_prompt(b""), None);
+    }
+}
