@@ -31,8 +31,8 @@ impl MemorySize {
     /// What a machine has by default.
     pub const DEFAULT: Self = Self::mib(128);
 
-    /// Less, and the loader has nowhere to put even an error message.
-    pub const SMALLEST: Self = Self::mib(2);
+    /// With less, QEMU puts the ramdisk on top of the loader.
+    pub const SMALLEST: Self = Self::mib(4);
 
     /// So many MiB.
     #[must_use]

@@ -109,7 +109,7 @@ fn sizes_are_read_as_people_write_them() {
             "{text}"
         );
     }
-    assert_eq!("2050K".parse::<MemorySize>().unwrap().to_string(), "2050K");
+    assert_eq!("5001K".parse::<MemorySize>().unwrap().to_string(), "5001K");
 }
 
 #[test]
