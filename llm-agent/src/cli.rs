@@ -1,0 +1,156 @@
+//! The command line.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use clap::{Args, Parser, Subcommand};
+use proviso_abi::System;
+
+use crate::eval::{self, case, report};
+use crate::link;
+use crate::model::embedded::Embedded;
+use crate::model::{ModelError, Watch, locate};
+use crate::planner::Planner;
+
+/// Plans for Proviso guests with a local language model.
+#[derive(Debug, Parser)]
+#[command(name = "llm-agent", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves guests until SIGINT or SIGTERM.
+    Serve {
+        /// The Unix socket to listen on.
+        #[arg(long, value_name = "SOCKET")]
+        listen: PathBuf,
+        #[command(flatten)]
+        model: ModelArgs,
+    },
+    /// Prints the plan for one sentence.
+    Plan {
+        /// The system, as in an evaluation case.
+        #[arg(long, value_name = "FILE.json")]
+        system: PathBuf,
+        /// What is asked for.
+        sentence: String,
+        #[command(flatten)]
+        model: ModelArgs,
+    },
+    /// Runs the planner over evaluation cases.
+    Eval {
+        /// The cases, one JSON object a line.
+        #[arg(long, value_name = "FILE.jsonl")]
+        cases: PathBuf,
+        /// Prints one JSON object a case, then one of all.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        model: ModelArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// The GGUF model [default: .proviso/models/... here or above].
+    #[arg(long, env = "PROVISO_MODEL", value_name = "PATH")]
+    model: Option<PathBuf>,
+    /// Threads for the model [default: a third of the cores, at most 4].
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+impl ModelArgs {
+    fn path(&self) -> Result<PathBuf, ModelError> {
+        let here = std::env::current_dir().unwrap_or_default();
+        locate::locate(self.model.as_deref(), &here)
+    }
+
+    fn threads(&self) -> usize {
+        // QEMU and the rest of the machine need cores too, and llama.cpp's
+        // threads wait for each other: one too many is slower than one too few.
+        let cores = available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or(cores / 3).clamp(1, if self.threads.is_some() { cores } else { 4 })
+    }
+
+    fn planner(&self) -> Result<Planner<Embedded>, ModelError> {
+        Ok(Planner::new(Embedded::load(&self.path()?, self.threads())?))
+    }
+}
+
+/// Runs the command that the process was started with.
+///
+/// # Errors
+/// If it fails; the error names the input and the remedy.
+pub fn run() -> Result<(), Box<dyn Error>> {
+    match Cli::parse().command {
+        Command::Serve { listen, model } => link::serve(&listen, model.planner()?),
+        Command::Plan { system, sentence, model } => plan(&read_system(&system)?, &sentence, &model),
+        Command::Eval { cases, json, model } => evaluate(&case::load(&cases)?, json, &model),
+    }
+}
+
+fn read_system(path: &Path) -> Result<System, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read the system in {name}: {why}"))?;
+    let help = "give it the `system` object of an evaluation case";
+    serde_json::from_str(&text).map_err(|why| format!("{name} does not describe a system ({why}); {help}"))
+}
+
+fn plan(system: &System, sentence: &str, model: &ModelArgs) -> Result<(), Box<dyn Error>> {
+    let plan = model.planner()?.plan(system, sentence, &Watch::default()).plan?;
+    println!("{}", serde_json::to_string(&plan)?);
+    Ok(())
+}
+
+fn evaluate(cases: &[case::Case], json: bool, model: &ModelArgs) -> Result<(), Box<dyn Error>> {
+    let mut planner = model.planner()?;
+    planner.warm()?;
+    let mut out = std::io::stdout().lock();
+    let mut outcomes = Vec::new();
+    for case in cases {
+        let outcome = eval::run(&mut planner, case);
+        if json {
+            writeln!(out, "{}", serde_json::to_string(&outcome)?)?;
+            out.flush()?;
+        }
+        outcomes.push(outcome);
+    }
+    if json {
+        writeln!(out, "{}", serde_json::to_string(&report::summary(&outcomes))?)?;
+    } else {
+        write!(out, "{}", report::Table(&outcomes))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_commands_parse() {
+        for line in [
+            "llm-agent serve --listen /tmp/a.sock --model m.gguf --threads 2",
+            "llm-agent plan --system s.json --model m.gguf sentence",
+            "llm-agent eval --cases c.jsonl --json",
+        ] {
+            Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+        assert!(Cli::try_parse_from(["llm-agent", "serve"]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_no_system_is_named_with_the_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("system.json");
+        std::fs::write(&path, "{}").unwrap();
+        let error = read_system(&path).unwrap_err();
+        assert!(error.contains("system.json") && error.contains("evaluation case"), "{error}");
+    }
+}

@@ -1,0 +1,8 @@
+//! What the model may say: grammars made for one request.
+
+pub mod actions;
+pub mod expr;
+pub mod matcher;
+
+pub use actions::plans;
+pub use expr::Grammar;

@@ -1,0 +1,93 @@
+//! Models: what continues a prompt within a grammar.
+
+mod choose;
+pub mod embedded;
+pub mod locate;
+#[cfg(test)]
+pub mod scripted;
+pub mod watch;
+
+use crate::grammar::Grammar;
+pub use watch::Watch;
+
+/// A prompt in two parts, and what may follow it.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// What all prompts begin with.
+    pub fixed: &'a str,
+    /// What this prompt goes on with.
+    pub request: &'a str,
+    /// What the model may say.
+    pub grammar: &'a Grammar,
+    /// The most tokens it may take for that.
+    pub max_tokens: usize,
+}
+
+/// What a model said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Completion {
+    /// The text, within the grammar; cut short if it took too many tokens.
+    pub text: String,
+    /// Tokens read; those known from before are not counted.
+    pub prompt_tokens: usize,
+    /// Tokens written, those without a choice included.
+    pub generated_tokens: usize,
+}
+
+/// Why a model said nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Whoever asked does not want the answer any more.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// The answer would come too late.
+    #[error("the model did not finish before the deadline")]
+    TooLate,
+    /// The prompt does not fit the model's context.
+    #[error("the prompt has {tokens} tokens and the model's context holds {room}; ask with fewer processes running")]
+    PromptTooLong {
+        /// Tokens in the prompt.
+        tokens: usize,
+        /// The most that fit.
+        room: usize,
+    },
+    /// The file is not there.
+    #[error("no model at {path}: `./qemu.sh setup` fetches the default one, --model names another")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// Anything else, in the words of the library that failed.
+    #[error("{doing}: {why}")]
+    Failed {
+        /// What was being done.
+        doing: &'static str,
+        /// The library's own words.
+        why: String,
+    },
+}
+
+impl ModelError {
+    /// A failure of the library while doing something.
+    pub fn failed(doing: &'static str, why: impl ToString) -> Self {
+        Self::Failed { doing, why: why.to_string() }
+    }
+}
+
+/// A language model.
+pub trait Model {
+    /// Its name, for people.
+    fn name(&self) -> &str;
+
+    /// Reads what all prompts begin with, so that no request has to wait for it.
+    ///
+    /// # Errors
+    /// If the model cannot.
+    fn warm(&mut self, fixed: &str) -> Result<(), ModelError>;
+
+    /// Continues a prompt. Keeps `watch` informed and stops when it says so.
+    ///
+    /// # Errors
+    /// If the model cannot, or was told to stop.
+    fn complete(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError>;
+}
