@@ -7,6 +7,8 @@
 
 extern crate alloc;
 
+pub mod admit;
 pub mod frames;
 pub mod machine;
+pub mod select;
 pub mod view;

@@ -1,0 +1,177 @@
+//! Admission: what of a plan may happen, decided before any of it does.
+//!
+//! A plan is hostile input. Every action is judged for form, authority,
+//! existence, state and limits, on a dry run of the ones before it; the plan is
+//! admitted whole or not at all, and every rejected action says why. Nothing
+//! here can panic or change the system, and what it allocates is bounded by the
+//! sizes of plan and process table.
+
+mod authority;
+mod change;
+mod form;
+mod ledger;
+mod whom;
+mod words;
+
+use alloc::vec::Vec;
+
+use proviso_abi::action::{Action, ActionKind};
+use proviso_abi::bounded::List;
+use proviso_abi::outcome::Effect;
+use proviso_abi::plan::Plan;
+use proviso_abi::target::{MAX_REFS, ProcessRef, Target};
+use proviso_abi::value::{Bytes, Pid};
+use proviso_abi::words::{ListWhat, SortKey, State};
+
+pub use authority::OWN_LIMIT;
+pub use form::MAX_COUNT;
+
+use crate::view::{Operation, Principal, Verdict, View};
+use change::Start;
+use ledger::Ledger;
+use whom::Need;
+use words::Judged;
+
+/// The actions that this kernel executes.
+pub const SUPPORTED: &[ActionKind] = &[
+    ActionKind::Status,
+    ActionKind::List,
+    ActionKind::Inspect,
+    ActionKind::Spawn,
+    ActionKind::Kill,
+    ActionKind::Suspend,
+    ActionKind::Resume,
+    ActionKind::Restart,
+    ActionKind::SetPriority,
+    ActionKind::SetMemoryLimit,
+    ActionKind::GrantMemory,
+    ActionKind::Send,
+    ActionKind::Shutdown,
+    ActionKind::Answer,
+    ActionKind::Ask,
+    ActionKind::Refuse,
+];
+
+/// Decides on a plan: every operation in order, or every reason why not.
+///
+/// # Errors
+/// One rejection per action that is not admitted, or one for the plan.
+pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
+    let mut rejections = List::default();
+    let on_the_whole =
+        form::check_plan(plan).and_then(|()| authority::check_principal(principal, view));
+    if let Err(refusal) = on_the_whole {
+        // One always fits.
+        let _ = rejections.push(refusal.about(None));
+        return Err(rejections);
+    }
+    let mut judge = Judge { principal, view, ledger: Ledger::of(view) };
+    let mut operations = Vec::with_capacity(plan.actions.len());
+    for (index, action) in plan.actions.iter().enumerate() {
+        let before = judge.ledger.clone();
+        match judge.judge(action, index + 1 == plan.actions.len()) {
+            Ok(operation) => operations.push(operation),
+            Err(refusal) => {
+                // What is rejected leaves no trace for the next ones.
+                judge.ledger = before;
+                // One per action always fits.
+                let _ = rejections.push(refusal.about(Some(index)));
+            }
+        }
+    }
+    if rejections.is_empty() { Ok(operations) } else { Err(rejections) }
+}
+
+/// The exceptions of an action, as the vocabulary types them.
+type Except = Option<List<ProcessRef, MAX_REFS>>;
+
+/// One plan being judged.
+struct Judge<'a> {
+    principal: Principal,
+    view: &'a View,
+    ledger: Ledger<'a>,
+}
+
+impl<'a> Judge<'a> {
+    fn judge(&mut self, action: &Action, is_last: bool) -> Judged<Operation> {
+        form::check_action(action, is_last)?;
+        let kind = action.kind();
+        authority::check_kind(kind, self.principal)?;
+        match action {
+            Action::Status {} => Ok(Operation::Status),
+            Action::List { what, sort, limit, .. } => list(*what, *sort, *limit),
+            Action::Inspect { target } => {
+                self.whom(kind, target, &None, Need::Record).map(|rows| Operation::Inspect(self.pids(&rows)))
+            }
+            Action::Spawn { program, args, count, priority, memory_limit } => self.spawn(Start {
+                program: &program.0,
+                args: args.as_deref().unwrap_or_default(),
+                count: count.unwrap_or(1),
+                priority: *priority,
+                memory_limit: *memory_limit,
+            }),
+            Action::Kill { target, except } => {
+                self.each(kind, target, except, Need::Record, Ledger::kill).map(Operation::Kill)
+            }
+            Action::Suspend { target, except } => {
+                let suspend = |ledger: &mut Ledger<'_>, row| ledger.set_state(row, State::Suspended);
+                self.each(kind, target, except, Need::Going, suspend).map(Operation::Suspend)
+            }
+            Action::Resume { target, except } => {
+                let resume = |ledger: &mut Ledger<'_>, row| ledger.set_state(row, State::Ready);
+                self.each(kind, target, except, Need::Suspended, resume).map(Operation::Resume)
+            }
+            Action::Restart { target, except } => {
+                self.each(kind, target, except, Need::Record, Ledger::restart).map(Operation::Restart)
+            }
+            Action::SetPriority { target, except, priority, step } => {
+                let rows = self.whom(kind, target, except, Need::Living)?;
+                self.set_priority(&rows, *priority, step.unwrap_or_default())
+            }
+            Action::SetMemoryLimit { target, except, bytes, times } => {
+                let rows = self.whom(kind, target, except, Need::Living)?;
+                self.set_limit(&rows, |limit| times.map_or(*bytes, |times| times.times(limit)))
+            }
+            Action::GrantMemory { target, bytes } => {
+                let rows = self.whom(kind, target, &None, Need::Living)?;
+                self.set_limit(&rows, |limit| limit.0.checked_add(bytes.0).map(Bytes))
+            }
+            Action::Send { to, message } => {
+                let rows = self.whom(kind, to, &None, Need::Living)?;
+                self.send(&rows, message)
+            }
+            Action::Shutdown { mode } => Ok(Operation::Shutdown(*mode)),
+            Action::Answer { text } => Ok(Operation::Say(Effect::Answer(text.clone()))),
+            Action::Ask { question } => Ok(Operation::Say(Effect::Ask(question.clone()))),
+            Action::Refuse { reason } => Ok(Operation::Say(Effect::Refuse(reason.clone()))),
+            // The rest is not in `SUPPORTED`; the check of the form said so.
+            _ => form::refuse_kind(kind),
+        }
+    }
+
+    /// Carries out an action on each of its processes in the dry run.
+    fn each(
+        &mut self,
+        kind: ActionKind,
+        target: &Target,
+        except: &Except,
+        need: Need,
+        apply: impl Fn(&mut Ledger<'a>, usize) -> Judged<()>,
+    ) -> Judged<Vec<Pid>> {
+        let rows = self.whom(kind, target, except, need)?;
+        rows.iter().try_for_each(|row| apply(&mut self.ledger, *row))?;
+        Ok(self.pids(&rows))
+    }
+}
+
+fn list(what: ListWhat, sort: Option<SortKey>, limit: Option<u32>) -> Judged<Operation> {
+    match what {
+        ListWhat::Processes => {
+            Ok(Operation::ListProcesses { sort: sort.unwrap_or(SortKey::Pid), limit })
+        }
+        ListWhat::Programs => Ok(Operation::ListPrograms),
+        ListWhat::Memory => Ok(Operation::ListMemory),
+        ListWhat::Log => Ok(Operation::ListLog { limit }),
+        _ => form::refuse_list(what),
+    }
+}

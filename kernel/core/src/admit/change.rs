@@ -1,0 +1,159 @@
+//! Actions with amounts: starts, priorities, memory limits, messages.
+
+use alloc::vec::Vec;
+
+use proviso_abi::layout::DEFAULT_LIMIT;
+use proviso_abi::outcome::Reason::{NoSuchProgram, OverQuota, TooMany, WouldExhaustMemory};
+use proviso_abi::value::{Argument, Bytes, Message, Name, Pid};
+use proviso_abi::words::Priority;
+
+use super::ledger::Row;
+use super::words::{Judged, ROOM_FOR_LIST, closest, listed, refuse};
+use super::{Judge, authority};
+use crate::select::is_same_name;
+use crate::view::{Operation, Principal, ProgramView, View};
+
+/// What a `spawn` asks for.
+pub struct Start<'a> {
+    pub program: &'a str,
+    pub args: &'a [Argument],
+    pub count: u32,
+    pub priority: Option<Priority>,
+    pub memory_limit: Option<Bytes>,
+}
+
+impl Judge<'_> {
+    /// Starts processes of a program.
+    pub(super) fn spawn(&mut self, start: Start<'_>) -> Judged<Operation> {
+        let ProgramView { name: program, footprint } = find_program(self.view, start.program)?;
+        let memory_limit = match start.memory_limit {
+            None => Bytes(DEFAULT_LIMIT).max(*footprint),
+            Some(limit) => {
+                check_start_limit(program, *footprint, limit, self.view.memory_total)?;
+                limit
+            }
+        };
+        self.ledger.take(program, start.count, *footprint)?;
+        Ok(Operation::Spawn {
+            program: program.clone(),
+            args: start.args.to_vec(),
+            count: start.count,
+            priority: start.priority.unwrap_or(Priority::Normal),
+            memory_limit,
+        })
+    }
+
+    /// Sets a priority, or without one goes by `step`.
+    pub(super) fn set_priority(
+        &mut self,
+        rows: &[usize],
+        priority: Option<Priority>,
+        step: i8,
+    ) -> Judged<Operation> {
+        let mut changes: Vec<(Pid, Priority)> = Vec::with_capacity(rows.len());
+        for index in rows {
+            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            let priority = priority.unwrap_or_else(|| row.priority.stepped(step));
+            authority::check_priority(self.principal, row, priority)?;
+            row.priority = priority;
+            changes.push((row.pid, priority));
+        }
+        Ok(Operation::SetPriority(changes))
+    }
+
+    /// Sets limits to what `next` makes of the present ones; nothing is too
+    /// much to count.
+    pub(super) fn set_limit(
+        &mut self,
+        rows: &[usize],
+        next: impl Fn(Bytes) -> Option<Bytes>,
+    ) -> Judged<Operation> {
+        let mut changes: Vec<(Pid, Bytes)> = Vec::with_capacity(rows.len());
+        for index in rows {
+            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            row.limit = check_limit(self.principal, row, next(row.limit), self.view.memory_total)?;
+            changes.push((row.pid, row.limit));
+        }
+        Ok(Operation::SetLimit(changes))
+    }
+
+    /// Sends a message to those that have room for it, if any has.
+    pub(super) fn send(&mut self, rows: &[usize], message: &Message) -> Judged<Operation> {
+        let mut to = Vec::with_capacity(rows.len());
+        let mut full = Vec::new();
+        for index in rows {
+            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            match row.mailbox_free.checked_sub(1) {
+                Some(left) => {
+                    row.mailbox_free = left;
+                    to.push(row.pid);
+                }
+                None => full.push(alloc::format!("{} {}", row.name, row.pid)),
+            }
+        }
+        if to.is_empty() {
+            let full = listed(full, ROOM_FOR_LIST);
+            return refuse(TooMany, format_args!("no room for another message to {full}; send it later"));
+        }
+        Ok(Operation::Send { to, message: message.clone() })
+    }
+}
+
+fn find_program<'a>(view: &'a View, wanted: &str) -> Judged<&'a ProgramView> {
+    let wanted = wanted.trim();
+    let found = view.programs.iter().find(|program| is_same_name(&program.name, wanted));
+    found.map_or_else(
+        || {
+            let names = view.programs.iter().map(|program| &*program.name);
+            let there = listed(closest(wanted, names), ROOM_FOR_LIST);
+            refuse(NoSuchProgram, format_args!("no program \"{wanted}\"; there are {there}"))
+        },
+        Ok,
+    )
+}
+
+fn check_start_limit(program: &Name, footprint: Bytes, limit: Bytes, total: Bytes) -> Judged<()> {
+    if limit < footprint {
+        return refuse(
+            OverQuota,
+            format_args!("a limit of {limit} is too low for {program}, whose start takes {footprint}; allow more"),
+        );
+    }
+    if limit > total {
+        return refuse(
+            WouldExhaustMemory,
+            format_args!("a limit of {limit} is more than the {total} that the machine has for processes"),
+        );
+    }
+    Ok(())
+}
+
+fn check_limit(principal: Principal, row: &Row<'_>, limit: Option<Bytes>, total: Bytes) -> Judged<Bytes> {
+    let Row { pid, name, memory, footprint, .. } = row;
+    let Some(limit) = limit else {
+        return refuse(
+            WouldExhaustMemory,
+            format_args!("that limit for {name} {pid} is more than can be counted; the machine has {total} for processes"),
+        );
+    };
+    authority::check_limit(principal, row, limit)?;
+    if limit > total {
+        return refuse(
+            WouldExhaustMemory,
+            format_args!("a limit of {limit} for {name} {pid} is more than the {total} that the machine has for processes"),
+        );
+    }
+    if limit < *memory {
+        return refuse(
+            OverQuota,
+            format_args!("{name} {pid} holds {memory} now, so its limit cannot be {limit}; choose more, or restart it first"),
+        );
+    }
+    if limit < *footprint {
+        return refuse(
+            OverQuota,
+            format_args!("a start of {name} {pid} takes {footprint}, so its limit cannot be {limit}; choose more"),
+        );
+    }
+    Ok(limit)
+}
