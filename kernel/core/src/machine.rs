@@ -106,6 +106,8 @@ pub trait Machine {
     fn set_start(&mut self, task: &mut Self::Task, entry: u64, stack: u64, arguments: [u64; 3]);
     /// Sets the result of the system call that the task is in.
     fn set_result(&mut self, task: &mut Self::Task, result: u64);
+    /// Where the task goes on when it runs next; for crash records.
+    fn instruction(&self, task: &Self::Task) -> u64;
     /// Gives back every frame of a task. The task must not be running.
     fn destroy_task(&mut self, task: Self::Task);
 

@@ -1,0 +1,299 @@
+//! Requests on their way to the agent and back.
+//!
+//! The kernel asks, and waits no longer than its deadlines; whatever the agent
+//! says or fails to say costs an intent its answer and nothing else.
+
+use core::fmt;
+
+use proviso_abi::outcome::{IntentEvent, Rejection};
+use proviso_abi::syscall::Error;
+use proviso_abi::wire::{Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
+use proviso_abi::{Name, Pid, Plan, Sentence, Text};
+
+use crate::admit::admit;
+use crate::intents::{Overdue, Stage};
+use crate::kernel::Kernel;
+use crate::link::{MAX_TAKE, Peer};
+use crate::machine::Machine;
+use crate::view::Principal;
+
+impl<M: Machine> Kernel<M> {
+    /// Takes a sentence and sends it out.
+    pub(crate) fn submit_sentence(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        bytes: &[u8],
+    ) -> Result<IntentId, Error> {
+        let text = core::str::from_utf8(bytes)
+            .map_err(|_| Error::Invalid)?
+            .trim();
+        if text.is_empty() {
+            return Err(Error::Invalid);
+        }
+        let prompt = Sentence::new(text).map_err(|_| Error::TooLong)?;
+        let id = self.add_intent(machine, pid, prompt)?;
+        self.request(machine, id);
+        Ok(id)
+    }
+
+    /// Takes a plan, decides on it and sets the result of the call, in an order
+    /// that also holds if the plan ends the one who submits it.
+    pub(crate) fn submit_plan(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        let Ok((plan, [])) = postcard::take_from_bytes::<Plan>(bytes) else {
+            return Err(Error::Invalid);
+        };
+        let id = self.add_intent(machine, pid, Sentence::default())?;
+        self.set_result(machine, pid, Ok(id));
+        self.decide(machine, id, &plan);
+        Ok(())
+    }
+
+    fn add_intent(&mut self, machine: &M, pid: Pid, prompt: Sentence) -> Result<IntentId, Error> {
+        let is_operator = self.principal(pid) == Principal::Operator;
+        self.intents
+            .add(pid, is_operator, prompt, machine.now_ns())
+            .ok_or(Error::Full)
+    }
+
+    /// Sends an intent's sentence. If it does not go out, the deadline tells.
+    fn request(&mut self, machine: &mut M, id: IntentId) {
+        let now = machine.now_ns();
+        let Some(intent) = self.intents.pending_mut(id) else {
+            return;
+        };
+        intent.sent(now);
+        let (prompt, deadline_ms, submitter) = (
+            intent.prompt.clone(),
+            intent.remaining_ms(now),
+            intent.submitter,
+        );
+        let system = self.system(machine, self.principal(submitter));
+        self.link.send(
+            machine,
+            ToAgent::Request(Request {
+                intent: id,
+                deadline_ms,
+                prompt,
+                system,
+            }),
+        );
+    }
+
+    /// Admits a plan and commits it, or says why not.
+    fn decide(&mut self, machine: &mut M, id: IntentId, plan: &Plan) {
+        let Some(submitter) = self.intents.get(id).map(|intent| intent.submitter) else {
+            return;
+        };
+        let begin = machine.now_ns();
+        let verdict = admit(plan, self.principal(submitter), &self.view(machine));
+        let outcome =
+            verdict.and_then(|operations| self.commit(machine, submitter, id, &operations));
+        let kernel_ns = machine.now_ns().saturating_sub(begin);
+        let event = match outcome {
+            Ok(effects) => IntentEvent::Done { effects, kernel_ns },
+            Err(rejections) => {
+                self.log_rejections(machine, submitter, &rejections);
+                IntentEvent::Rejected {
+                    rejections,
+                    kernel_ns,
+                }
+            }
+        };
+        self.tell(machine, id, &event);
+    }
+
+    fn log_rejections(&mut self, machine: &M, submitter: Pid, rejections: &[Rejection]) {
+        for rejection in rejections {
+            let line = format_args!("refused a plan of process {submitter}: {rejection}");
+            self.log.push(machine.now_ns(), crate::log::KERNEL, line);
+        }
+    }
+
+    /// Adds an event to an intent and wakes who waits for it.
+    fn tell(&mut self, machine: &mut M, id: IntentId, event: &IntentEvent) {
+        // The submitter's end ended the intent as well, and nobody waits.
+        let Some(intent) = self.intents.get_mut(id) else {
+            return;
+        };
+        intent.push(event);
+        let submitter = intent.submitter;
+        self.advance(machine, submitter);
+    }
+
+    fn fail(&mut self, machine: &mut M, id: IntentId, text: fmt::Arguments<'_>) {
+        self.tell(
+            machine,
+            id,
+            &IntentEvent::Failed {
+                text: Text::format(text),
+            },
+        );
+    }
+
+    /// Forgets an intent, and tells the agent if it may still work on it.
+    pub(crate) fn drop_intent(&mut self, machine: &mut M, id: IntentId) {
+        let Some(intent) = self.intents.remove(id) else {
+            return;
+        };
+        if intent.stage != Stage::Finished {
+            self.link.send(machine, ToAgent::Cancel { intent: id });
+        }
+    }
+
+    /// Forgets all intents of a process.
+    pub(crate) fn drop_intents(&mut self, machine: &mut M, pid: Pid) {
+        for id in self.intents.of(pid) {
+            self.drop_intent(machine, id);
+        }
+    }
+
+    /// Fails the intents whose time is up.
+    pub(crate) fn expire_intents(&mut self, machine: &mut M) {
+        for (id, why) in self.intents.overdue(machine.now_ns()) {
+            self.link.send(machine, ToAgent::Cancel { intent: id });
+            match (why, self.link.peer().clone()) {
+                (Overdue::TooLong, _) => {
+                    self.fail(machine, id, format_args!("no plan within 60 s; try a simpler request"));
+                }
+                (Overdue::Silent, _) => {
+                    self.fail(machine, id, format_args!("the agent fell silent while it was planning; try again"));
+                }
+                (Overdue::Unheard, Peer::Foreign(version)) => self.fail(machine, id, format_args!(
+                    "the agent speaks version {version} of the protocol and this kernel version {VERSION}; update the older one"
+                )),
+                (Overdue::Unheard, Peer::Unknown) => self.fail(machine, id, format_args!(
+                    "the agent does not answer: none is connected; start it, or use slash commands"
+                )),
+                (Overdue::Unheard, Peer::Agent(model)) => {
+                    self.link.note_silence();
+                    self.fail(machine, id, format_args!(
+                        "the agent does not answer: it was there with model {model}; restart it, or use slash commands"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Takes in what the agent sent.
+    pub(crate) fn poll_agent(&mut self, machine: &mut M) {
+        let mut budget = MAX_TAKE;
+        while let Some(result) = self.link.receive(machine, &mut budget) {
+            match result {
+                Ok(frame) => self.take_frame(machine, frame),
+                Err(error) => {
+                    let count = self.link.damaged;
+                    self.log_dropped(
+                        machine,
+                        count,
+                        format_args!("dropped {count} frames of the agent's: {error}"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Logs what a broken agent could repeat without end: at the first, second,
+    /// fourth, eighth time and so on.
+    fn log_dropped(&mut self, machine: &M, count: u64, line: fmt::Arguments<'_>) {
+        if count.is_power_of_two() {
+            self.log.push(machine.now_ns(), crate::log::KERNEL, line);
+        }
+    }
+
+    fn take_frame(&mut self, machine: &mut M, frame: Frame<ToKernel>) {
+        if let ToKernel::Hello { version, model } = frame.body {
+            return self.take_hello(machine, version, model, frame.sequence);
+        }
+        self.link.note(frame.sequence);
+        let is_known = self.link.is_agent_known();
+        let id = match &frame.body {
+            ToKernel::Hello { .. } => return,
+            ToKernel::Accepted { intent }
+            | ToKernel::Progress { intent, .. }
+            | ToKernel::Plan { intent, .. }
+            | ToKernel::Failed { intent, .. } => *intent,
+        };
+        let now = machine.now_ns();
+        let intent = self.intents.pending_mut(id).filter(|_| is_known);
+        let Some(intent) = intent else {
+            self.link.stray = self.link.stray.saturating_add(1);
+            let count = self.link.stray;
+            return self.log_dropped(
+                machine,
+                count,
+                format_args!("dropped {count} replies that nobody waits for"),
+            );
+        };
+        self.link.note_life();
+        intent.touch(now);
+        let was_sent = intent.stage == Stage::Sent;
+        intent.stage = Stage::Working;
+        match frame.body {
+            ToKernel::Accepted { .. } if was_sent => self.tell(machine, id, &IntentEvent::Accepted),
+            ToKernel::Accepted { .. } | ToKernel::Hello { .. } => {}
+            ToKernel::Progress {
+                generated_tokens, ..
+            } => {
+                self.tell(machine, id, &IntentEvent::Progress { generated_tokens });
+            }
+            ToKernel::Plan { plan, stats, .. } => {
+                self.tell(
+                    machine,
+                    id,
+                    &IntentEvent::Proposed {
+                        plan: plan.clone(),
+                        stats,
+                    },
+                );
+                self.decide(machine, id, &plan);
+            }
+            ToKernel::Failed { text, .. } => {
+                self.fail(machine, id, format_args!("the agent has no plan: {text}"))
+            }
+        }
+    }
+
+    /// A hello begins a connection: what the agent knew before is gone, so what
+    /// waits for it is sent again, once.
+    fn take_hello(&mut self, machine: &mut M, version: u16, model: Name, sequence: u32) {
+        self.link.greeted(version, model, sequence);
+        self.link.greet(machine);
+        let now = machine.now_ns();
+        match self.link.peer().clone() {
+            Peer::Agent(model) => {
+                self.log.push(
+                    now,
+                    crate::log::KERNEL,
+                    format_args!("agent connected, model {model}"),
+                );
+            }
+            Peer::Foreign(_) | Peer::Unknown => {
+                let line = format_args!(
+                    "an agent of version {version} connected, but this kernel needs version {VERSION}"
+                );
+                self.log.push(now, crate::log::KERNEL, line);
+                return;
+            }
+        }
+        for id in self.intents.pending() {
+            let Some(intent) = self.intents.pending_mut(id) else {
+                continue;
+            };
+            if core::mem::replace(&mut intent.was_resent, true) {
+                self.fail(
+                    machine,
+                    id,
+                    format_args!("the agent restarted while it was planning; try again"),
+                );
+            } else {
+                self.request(machine, id);
+            }
+        }
+    }
+}

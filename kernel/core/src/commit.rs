@@ -1,0 +1,295 @@
+//! Admitted operations take effect: all of them, in order, or none.
+//!
+//! What can fail is done first and aside: every address space that the plan
+//! needs is built before anything changes. If one cannot be, those that were
+//! are given back and the plan is rejected. What comes then cannot fail.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use proviso_abi::outcome::{ProcessName, Reason, Rejection};
+use proviso_abi::plan::MAX_ACTIONS;
+use proviso_abi::value::Argument;
+use proviso_abi::wire::IntentId;
+use proviso_abi::{Bytes, Effect, List, Message, Name, Pid, Priority, Text};
+
+use crate::effects::Effects;
+use crate::kernel::{Kernel, Shutdown};
+use crate::lifecycle::Birth;
+use crate::loader::{self, Start};
+use crate::machine::{Machine, NoMemory};
+use crate::memory;
+use crate::process::Process;
+use crate::view::Operation;
+
+/// How long the machine stays up after a shutdown was committed, so that the
+/// one who asked for it can still say so.
+const GRACE_NS: u64 = 200_000_000;
+
+/// Tasks that a plan needs, in the order in which it needs them: the index of
+/// the operation, the process, the task.
+type Prepared<M> = VecDeque<(usize, Pid, <M as Machine>::Task)>;
+
+/// Why none of a plan was done.
+type Rejections = List<Rejection, MAX_ACTIONS>;
+
+impl<M: Machine> Kernel<M> {
+    /// Does all of a plan, or nothing.
+    pub(crate) fn commit(
+        &mut self,
+        machine: &mut M,
+        submitter: Pid,
+        intent: IntentId,
+        operations: &[Operation],
+    ) -> Result<Vec<Effect>, Rejections> {
+        let mut prepared = self.prepare(machine, operations)?;
+        let mut effects = Effects::new(operations.len());
+        for (index, operation) in operations.iter().enumerate() {
+            let mut tasks = Vec::new();
+            while prepared.front().is_some_and(|(of, ..)| *of == index) {
+                tasks.extend(prepared.pop_front().map(|(_, pid, task)| (pid, task)));
+            }
+            let effect = self.apply(machine, submitter, operation, tasks, effects.share());
+            effects.push(effect);
+            if let Operation::Shutdown(mode) = operation {
+                let at_ns = machine.now_ns().saturating_add(GRACE_NS);
+                self.shutdown = Some(Shutdown {
+                    mode: *mode,
+                    submitter,
+                    intent,
+                    at_ns,
+                });
+            }
+        }
+        Ok(effects.into_vec())
+    }
+
+    /// Builds every task that a plan needs.
+    fn prepare(
+        &self,
+        machine: &mut M,
+        operations: &[Operation],
+    ) -> Result<Prepared<M>, Rejections> {
+        // A plan that frees memory was admitted on the promise of it. Until it
+        // is committed, old and new exist side by side, and the reserve bridges
+        // the gap: afterwards it is whole again.
+        let frees =
+            |operation: &Operation| matches!(operation, Operation::Kill(_) | Operation::Restart(_));
+        let keep_free = match operations.iter().any(frees) {
+            true => 0,
+            false => memory::reserve_frames(machine),
+        };
+        let mut prepared = Prepared::<M>::new();
+        let mut next_pid = self.table.next_pid();
+        for (index, operation) in operations.iter().enumerate() {
+            for start in self.starts(operation, &mut next_pid) {
+                match self.start(machine, &start, keep_free) {
+                    Ok(task) => prepared.push_back((index, start.pid, task)),
+                    Err(NoMemory) => {
+                        for (_, _, task) in prepared {
+                            machine.destroy_task(task);
+                        }
+                        return Err(no_memory(index, &start.name));
+                    }
+                }
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// The tasks that an operation needs.
+    fn starts<'a>(&'a self, operation: &'a Operation, next_pid: &mut Pid) -> Vec<Task<'a>> {
+        match operation {
+            Operation::Spawn {
+                program,
+                args,
+                count,
+                memory_limit,
+                ..
+            } => {
+                let first = *next_pid;
+                *next_pid = first.saturating_add(*count);
+                (first..*next_pid)
+                    .map(|pid| Task {
+                        pid,
+                        name: program.clone(),
+                        args,
+                        limit: *memory_limit,
+                    })
+                    .collect()
+            }
+            Operation::Restart(pids) => pids
+                .iter()
+                .filter_map(|pid| self.table.get(*pid))
+                .map(|p| Task {
+                    pid: p.pid,
+                    name: p.name.clone(),
+                    args: &p.args,
+                    limit: p.limit,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn start(&self, machine: &mut M, task: &Task<'_>, keep_free: u64) -> Result<M::Task, NoMemory> {
+        // Admission found the program; a process's program is always there.
+        let program = self.program(&task.name).ok_or(NoMemory)?;
+        let start = Start {
+            args: &Process::<M::Task>::joined_args(task.args),
+            pid: task.pid,
+            limit_frames: task.limit.0 / proviso_abi::layout::PAGE,
+            keep_free,
+        };
+        loader::build(machine, program, &start)
+    }
+
+    /// Does one operation. Processes that an earlier operation of the plan ended
+    /// are passed over.
+    fn apply(
+        &mut self,
+        machine: &mut M,
+        submitter: Pid,
+        operation: &Operation,
+        tasks: Vec<(Pid, M::Task)>,
+        bytes: usize,
+    ) -> Effect {
+        match operation {
+            Operation::Status => self.show_status(machine),
+            Operation::ListProcesses { sort, limit } => self.show_processes(machine, *sort, *limit),
+            Operation::ListPrograms => self.show_programs(),
+            Operation::ListMemory => self.show_memory(machine),
+            Operation::ListLog { limit } => self.show_log(*limit, bytes),
+            Operation::Inspect(pids) => self.inspect(machine, pids),
+            Operation::Spawn {
+                program,
+                args,
+                priority,
+                memory_limit,
+                ..
+            } => {
+                let born = tasks.into_iter().map(|(pid, task)| {
+                    let birth = Birth {
+                        pid,
+                        name: program.clone(),
+                        args: args.clone(),
+                        parent: submitter,
+                        priority: *priority,
+                        limit: *memory_limit,
+                    };
+                    self.begin_life(machine, birth, task)
+                });
+                Effect::Spawned(born.collect())
+            }
+            Operation::Kill(pids) => Effect::Killed(
+                pids.iter()
+                    .filter_map(|pid| self.kill(machine, *pid))
+                    .collect(),
+            ),
+            Operation::Suspend(pids) => Effect::Suspended(self.set_suspended(machine, pids, true)),
+            Operation::Resume(pids) => Effect::Resumed(self.set_suspended(machine, pids, false)),
+            Operation::Restart(_) => {
+                let again = tasks
+                    .into_iter()
+                    .filter_map(|(pid, task)| self.begin_again(machine, pid, task));
+                Effect::Restarted(again.collect())
+            }
+            Operation::SetPriority(list) => Effect::PrioritySet(
+                list.iter()
+                    .filter_map(|(pid, to)| self.set_priority(*pid, *to))
+                    .collect(),
+            ),
+            Operation::SetLimit(list) => Effect::LimitSet(
+                list.iter()
+                    .filter_map(|(pid, to)| self.set_limit(*pid, *to))
+                    .collect(),
+            ),
+            Operation::Send { to, message } => Effect::Sent(
+                to.iter()
+                    .filter_map(|pid| self.deliver(machine, submitter, *pid, message))
+                    .collect(),
+            ),
+            Operation::Shutdown(mode) => Effect::ShuttingDown(*mode),
+            Operation::Say(effect) => effect.clone(),
+        }
+    }
+
+    fn set_suspended(&mut self, machine: &M, pids: &[Pid], is_suspended: bool) -> Vec<ProcessName> {
+        let mut done = Vec::new();
+        for pid in pids {
+            let Some(process) = self
+                .table
+                .get_mut(*pid)
+                .filter(|process| process.is_alive())
+            else {
+                continue;
+            };
+            process.is_suspended = is_suspended;
+            let title = process.title();
+            self.settle(*pid);
+            let word = if is_suspended { "suspended" } else { "resumed" };
+            self.log.push(
+                machine.now_ns(),
+                crate::log::KERNEL,
+                format_args!("{title} {word}"),
+            );
+            done.push(title);
+        }
+        done
+    }
+
+    fn set_priority(&mut self, pid: Pid, priority: Priority) -> Option<(ProcessName, Priority)> {
+        let process = self.table.get_mut(pid)?;
+        process.priority = priority;
+        let title = process.title();
+        self.scheduler.remove(pid);
+        self.settle(pid);
+        Some((title, priority))
+    }
+
+    fn set_limit(&mut self, pid: Pid, limit: Bytes) -> Option<(ProcessName, Bytes)> {
+        let process = self.table.get_mut(pid)?;
+        process.limit = limit;
+        Some((process.title(), limit))
+    }
+
+    fn deliver(
+        &mut self,
+        machine: &mut M,
+        sender: Pid,
+        to: Pid,
+        message: &Message,
+    ) -> Option<ProcessName> {
+        let process = self
+            .table
+            .get_mut(to)
+            .filter(|process| process.is_alive())?;
+        process.mailbox.push(sender, message.as_bytes()).ok()?;
+        let title = process.title();
+        self.advance(machine, to);
+        Some(title)
+    }
+}
+
+/// A task to be built.
+struct Task<'a> {
+    pid: Pid,
+    name: Name,
+    args: &'a [Argument],
+    limit: Bytes,
+}
+
+fn no_memory(index: usize, name: &Name) -> Rejections {
+    let text = Text::format(format_args!(
+        "{name} does not fit into free memory while the old processes still hold theirs; end or shrink something first"
+    ));
+    let rejection = Rejection {
+        action: u8::try_from(index).ok(),
+        reason: Reason::WouldExhaustMemory,
+        text,
+    };
+    // One reason always fits.
+    let mut rejections = List::default();
+    let _ = rejections.push(rejection);
+    rejections
+}

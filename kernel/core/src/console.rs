@@ -1,0 +1,101 @@
+//! What the kernel and the processes write to the console, and who owns it.
+
+use core::fmt;
+
+use proviso_abi::{INIT, Pid};
+
+use crate::kernel::Kernel;
+use crate::log;
+use crate::machine::Machine;
+use crate::view::Principal;
+
+/// The program that gets the console.
+const OWNERS_PROGRAM: &str = "shell";
+
+impl<M: Machine> Kernel<M> {
+    /// The console's owner: the shell that init started. A process of that name
+    /// that anybody else started gains nothing by it.
+    pub(crate) fn console_owner(&self) -> Option<Pid> {
+        let mut living = self.table.living();
+        living
+            .find(|p| p.parent == INIT && p.name == OWNERS_PROGRAM)
+            .map(|p| p.pid)
+    }
+
+    /// On whose authority a process acts.
+    pub(crate) fn principal(&self, pid: Pid) -> Principal {
+        if pid == INIT || self.console_owner() == Some(pid) {
+            Principal::Operator
+        } else {
+            Principal::Process(pid)
+        }
+    }
+
+    /// The kernel says something, on the console and in the log.
+    pub(crate) fn say(&mut self, machine: &mut M, line: fmt::Arguments<'_>) {
+        self.log.push(machine.now_ns(), log::KERNEL, line);
+        self.show(machine, format_args!("[kernel] {line}"));
+    }
+
+    /// A process writes.
+    pub(crate) fn write(&mut self, machine: &mut M, pid: Pid, bytes: &[u8]) {
+        if self.console_owner() == Some(pid) {
+            return self.tty.write_owner(machine, bytes);
+        }
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let Some(process) = self.table.get_mut(pid) else {
+                return;
+            };
+            if let Some(line) = process.output.take_line(&mut rest) {
+                self.show_line_of(machine, pid, &line);
+            }
+        }
+    }
+
+    /// Shows what a process wrote without ending the line.
+    pub(crate) fn flush_output(&mut self, machine: &mut M, pid: Pid) {
+        if let Some(line) = self
+            .table
+            .get_mut(pid)
+            .and_then(|process| process.output.flush())
+        {
+            self.show_line_of(machine, pid, &line);
+        }
+    }
+
+    fn show_line_of(&mut self, machine: &mut M, pid: Pid, line: &str) {
+        let now = machine.now_ns();
+        self.log.push(now, pid, format_args!("{line}"));
+        let Some(process) = self.table.get_mut(pid) else {
+            return;
+        };
+        // Init is trusted, and a test program that runs as init reports much.
+        let shown = if pid == INIT {
+            Some(0)
+        } else {
+            process.output.may_show(now)
+        };
+        let title = process.title();
+        match shown {
+            None => {}
+            Some(0) => self.show(machine, format_args!("[{title}] {line}")),
+            Some(skipped) => {
+                self.show(
+                    machine,
+                    format_args!("[{title}] ({skipped} lines not shown; /log has the newest)"),
+                );
+                self.show(machine, format_args!("[{title}] {line}"));
+            }
+        }
+    }
+
+    /// Shows a line on the console and lets the owner know if it was in the way.
+    fn show(&mut self, machine: &mut M, line: fmt::Arguments<'_>) {
+        let reader = self.console_owner().filter(|pid| self.is_reading(*pid));
+        self.tty.write_line(machine, reader.is_some(), line);
+        if let Some(pid) = reader {
+            self.advance(machine, pid);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The kernel: everything it knows, and the loop that keeps it going.
+//!
+//! # What strangers can make the kernel store
+//!
+//! The kernel's heap is 2 MiB and an exhausted heap would be a panic, so
+//! everything that a process, the agent or a person can make grow has a bound:
+//!
+//! | what | bound | at most |
+//! |---|---|---|
+//! | processes | 128 records of 8 messages of 256 bytes, 8 arguments of 64, 204 bytes of output | 500 KiB |
+//! | log | 256 lines of 512 bytes | 150 KiB |
+//! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
+//! | ends that init has not watched | 64 records | 10 KiB |
+//! | console input | 1 KiB | 1 KiB |
+//! | a half-received frame | 32 KiB, doubled by a growing vector | 64 KiB |
+//! | while one call, plan or frame is handled: copied memory, the view, effects, a snapshot | freed when it is done | 400 KiB |
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+use proviso_abi::outcome::ExitRecord;
+use proviso_abi::value::Argument;
+use proviso_abi::wire::IntentId;
+use proviso_abi::words::ShutdownMode;
+use proviso_abi::{Bytes, INIT, Name, Pid, Priority};
+
+use crate::cpu::CpuMeter;
+use crate::intents::Intents;
+use crate::lifecycle::Birth;
+use crate::link::Link;
+use crate::loader::{self, Start};
+use crate::log::{self, Log};
+use crate::machine::{Machine, NoMemory, Trap};
+use crate::memory;
+use crate::process::Process;
+use crate::program::{Program, ProgramError};
+use crate::scheduler::Scheduler;
+use crate::table::Table;
+use crate::tty::Tty;
+
+/// What init may hold.
+const INIT_LIMIT: Bytes = Bytes(4 << 20);
+
+/// Why the kernel cannot begin its work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BootError {
+    /// A program of the ramdisk is none.
+    Program {
+        /// Which.
+        name: Name,
+        /// What is wrong with it.
+        error: ProgramError,
+    },
+    /// Two programs have this name.
+    TwoPrograms(Name),
+    /// There is no program of the name that init should have.
+    NoInit(Name),
+    /// Init does not fit into memory, or into its limit.
+    NoMemory {
+        /// What it takes.
+        needed: Bytes,
+        /// What is there.
+        free: Bytes,
+    },
+}
+
+impl fmt::Display for BootError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Program { name, error } => write!(f, "program {name} in the ramdisk: {error}"),
+            Self::TwoPrograms(name) => write!(f, "the ramdisk has two programs named {name}"),
+            Self::NoInit(name) => {
+                write!(
+                    f,
+                    "the ramdisk has no program {name}, which boot.cfg names as init"
+                )
+            }
+            Self::NoMemory { needed, free } => write!(
+                f,
+                "not enough memory to start init: it takes {needed} of {free}; give the machine more"
+            ),
+        }
+    }
+}
+
+/// A machine that is about to go down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shutdown {
+    pub(crate) mode: ShutdownMode,
+    /// Who asked for it, and by what; it may read the outcome first.
+    pub(crate) submitter: Pid,
+    pub(crate) intent: IntentId,
+    pub(crate) at_ns: u64,
+}
+
+/// The kernel.
+#[derive(Debug)]
+pub struct Kernel<M: Machine> {
+    /// By name.
+    pub(crate) programs: Vec<Program>,
+    pub(crate) table: Table<M::Task>,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) log: Log,
+    pub(crate) tty: Tty,
+    pub(crate) intents: Intents,
+    pub(crate) link: Link,
+    /// Ends of processes that init has not watched yet.
+    pub(crate) ends: VecDeque<ExitRecord>,
+    /// Time in which any process ran.
+    pub(crate) busy: CpuMeter,
+    /// The process that ran last, while it still wants the processor.
+    pub(crate) current: Option<Pid>,
+    pub(crate) shutdown: Option<Shutdown>,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Checks the programs, starts init and greets the agent.
+    ///
+    /// # Errors
+    /// What is wrong with the ramdisk or the machine, in words for its operator.
+    pub fn new(
+        machine: &mut M,
+        programs: Vec<(Name, &'static [u8])>,
+        init: &Name,
+        init_args: Vec<Argument>,
+        is_ansi: bool,
+    ) -> Result<Self, BootError> {
+        let mut kernel = Self {
+            programs: check_programs(programs)?,
+            table: Table::default(),
+            scheduler: Scheduler::default(),
+            log: Log::default(),
+            tty: Tty::new(is_ansi),
+            intents: Intents::default(),
+            link: Link::default(),
+            ends: VecDeque::new(),
+            busy: CpuMeter::default(),
+            current: None,
+            shutdown: None,
+        };
+        kernel.greet(machine);
+        kernel.start_init(machine, init, init_args)?;
+        Ok(kernel)
+    }
+
+    /// Works until the machine goes down.
+    pub fn run(&mut self, machine: &mut M) -> ! {
+        loop {
+            self.step(machine);
+        }
+    }
+
+    /// Lets a process run until it traps, or waits for an interrupt if none
+    /// wants to, and does what there is to do then.
+    pub fn step(&mut self, machine: &mut M) {
+        match self.scheduler.next() {
+            Some(pid) => self.run_process(machine, pid),
+            None => {
+                self.current = None;
+                machine.wait();
+                self.poll(machine);
+            }
+        }
+        self.power_if_due(machine);
+    }
+
+    fn run_process(&mut self, machine: &mut M, pid: Pid) {
+        let Some(task) = self
+            .table
+            .get_mut(pid)
+            .and_then(|process| process.task.as_mut())
+        else {
+            // Only living processes are scheduled.
+            return self.scheduler.remove(pid);
+        };
+        self.current = Some(pid);
+        let begin = machine.now_ns();
+        let trap = machine.run(task);
+        let now = machine.now_ns();
+        let used = now.saturating_sub(begin);
+        if let Some(process) = self.table.get_mut(pid) {
+            process.cpu.add(now, used);
+        }
+        self.busy.add(now, used);
+        self.scheduler.charge(pid, used);
+        match trap {
+            Trap::Interrupt => self.poll(machine),
+            Trap::Syscall { number, arguments } => self.syscall(machine, pid, number, arguments),
+            Trap::Fault {
+                what,
+                instruction,
+                address,
+            } => {
+                self.crash(
+                    machine,
+                    pid,
+                    format_args!("{what}"),
+                    Some(instruction),
+                    address,
+                );
+            }
+        }
+    }
+
+    /// Looks after the devices and the clock.
+    fn poll(&mut self, machine: &mut M) {
+        self.tty.poll(machine);
+        self.poll_agent(machine);
+        self.expire_intents(machine);
+        self.advance_all(machine);
+    }
+
+    fn power_if_due(&mut self, machine: &mut M) {
+        let Some(shutdown) = self.shutdown else {
+            return;
+        };
+        let is_alone = !self
+            .table
+            .get(shutdown.submitter)
+            .is_some_and(Process::is_alive);
+        if is_alone || machine.now_ns() >= shutdown.at_ns {
+            self.say(
+                machine,
+                match shutdown.mode {
+                    ShutdownMode::Halt => format_args!("the machine halts"),
+                    ShutdownMode::Reboot => format_args!("the machine restarts"),
+                },
+            );
+            machine.power(shutdown.mode, true);
+        }
+    }
+
+    fn greet(&mut self, machine: &mut M) {
+        let memory = memory::totals(machine);
+        let (version, total, free) = (env!("CARGO_PKG_VERSION"), memory.total, memory.free);
+        let count = self.programs.len();
+        let now = machine.now_ns();
+        let line = format_args!("Proviso {version}: {total} memory, {free} free, {count} programs");
+        self.log.push(now, log::KERNEL, line);
+        self.tty.write_line(machine, false, line);
+        self.link.greet(machine);
+    }
+
+    fn start_init(
+        &mut self,
+        machine: &mut M,
+        name: &Name,
+        args: Vec<Argument>,
+    ) -> Result<(), BootError> {
+        let program = self
+            .program(name)
+            .ok_or_else(|| BootError::NoInit(name.clone()))?;
+        let start = Start {
+            args: &Process::<M::Task>::joined_args(&args),
+            pid: INIT,
+            limit_frames: INIT_LIMIT.0 / proviso_abi::layout::PAGE,
+            keep_free: memory::reserve_frames(machine),
+        };
+        let task =
+            loader::build(machine, program, &start).map_err(|NoMemory| BootError::NoMemory {
+                needed: memory::bytes(program.frames),
+                free: memory::totals(machine).free,
+            })?;
+        let birth = Birth {
+            pid: INIT,
+            name: name.clone(),
+            args,
+            parent: log::KERNEL,
+            priority: Priority::High,
+            limit: INIT_LIMIT,
+        };
+        self.begin_life(machine, birth, task);
+        Ok(())
+    }
+
+    /// The program of a name.
+    pub(crate) fn program(&self, name: &Name) -> Option<&Program> {
+        let index = self
+            .programs
+            .binary_search_by(|program| program.name.cmp(name))
+            .ok()?;
+        self.programs.get(index)
+    }
+}
+
+/// Checks images and sorts the programs by name.
+fn check_programs(images: Vec<(Name, &'static [u8])>) -> Result<Vec<Program>, BootError> {
+    let mut programs = Vec::new();
+    for (name, image) in images {
+        let program = Program::new(name.clone(), image);
+        programs.push(program.map_err(|error| BootError::Program { name, error })?);
+    }
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    let twins = programs
+        .iter()
+        .zip(programs.iter().skip(1))
+        .find(|(a, b)| a.name == b.name);
+    match twins {
+        Some((program, _)) => Err(BootError::TwoPrograms(program.name.clone())),
+        None => Ok(programs),
+    }
+}

@@ -1,0 +1,112 @@
+//! Messages that wait for a process: few, short, each with its sender.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use proviso_abi::Pid;
+
+/// The most messages that wait for one process.
+pub const MAX_MESSAGES: usize = 8;
+/// The most bytes of one message.
+pub const MAX_MESSAGE: usize = 256;
+
+/// There is no room for one more message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full;
+
+/// A message and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The sender, who may have ended since.
+    pub sender: Pid,
+    /// At most [`MAX_MESSAGE`] bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// The messages of one process, oldest first.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    letters: VecDeque<Letter>,
+}
+
+impl Mailbox {
+    /// Adds a message; what is longer than [`MAX_MESSAGE`] is cut.
+    ///
+    /// # Errors
+    /// [`Full`] if [`MAX_MESSAGES`] wait already.
+    pub fn push(&mut self, sender: Pid, bytes: &[u8]) -> Result<(), Full> {
+        if self.letters.len() >= MAX_MESSAGES {
+            return Err(Full);
+        }
+        let bytes = bytes.get(..MAX_MESSAGE).unwrap_or(bytes).to_vec();
+        self.letters.push_back(Letter { sender, bytes });
+        Ok(())
+    }
+
+    /// The oldest message, which stays.
+    #[must_use]
+    pub fn first(&self) -> Option<&Letter> {
+        self.letters.front()
+    }
+
+    /// Takes the oldest message out.
+    pub fn pop(&mut self) -> Option<Letter> {
+        self.letters.pop_front()
+    }
+
+    /// How many messages wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.letters.is_empty()
+    }
+
+    /// How many more fit.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        MAX_MESSAGES.saturating_sub(self.letters.len())
+    }
+
+    /// Forgets all messages.
+    pub fn clear(&mut self) {
+        self.letters.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_out_as_they_went_in_and_the_ninth_is_refused() {
+        let mut mailbox = Mailbox::default();
+        for sender in 0..8 {
+            assert_eq!(mailbox.push(sender, &[sender as u8]), Ok(()));
+        }
+        assert_eq!(mailbox.push(9, b"x"), Err(Full));
+        assert_eq!((mailbox.len(), mailbox.room()), (8, 0));
+        assert_eq!(
+            mailbox.pop(),
+            Some(Letter {
+                sender: 0,
+                bytes: vec![0]
+            })
+        );
+        assert_eq!(mailbox.first().map(|letter| letter.sender), Some(1));
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let mut mailbox = Mailbox::default();
+        assert!(mailbox.push(1, &[7; 1000]).is_ok());
+        assert_eq!(
+            mailbox.pop().map(|letter| letter.bytes.len()),
+            Some(MAX_MESSAGE)
+        );
+    }
+}

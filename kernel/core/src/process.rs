@@ -1,0 +1,170 @@
+//! The record of a process.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use proviso_abi::layout::PAGE;
+use proviso_abi::outcome::{Exit, ProcessName};
+use proviso_abi::syscall::FOREVER;
+use proviso_abi::value::Argument;
+use proviso_abi::wire::IntentId;
+use proviso_abi::{Bytes, Name, Pid, Priority};
+
+use crate::cpu::CpuMeter;
+use crate::mailbox::Mailbox;
+use crate::output::Output;
+use crate::user_slice::UserSlice;
+
+/// Whether a process lives, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It has a task.
+    Alive,
+    /// Ended by a fault of its own.
+    Crashed,
+    /// Ended by its own wish.
+    Exited,
+}
+
+/// What a process waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Time to pass, nothing else.
+    Time,
+    /// Something typed.
+    Console(UserSlice),
+    /// The next event of an intent of its own.
+    Intent(IntentId, UserSlice),
+    /// A message.
+    Message(UserSlice),
+    /// The end of another process.
+    Death(UserSlice),
+}
+
+/// What a process waits for, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// What ends the wait early.
+    pub event: Event,
+    /// What ends it at the latest; [`FOREVER`] means nothing does.
+    pub until_ns: u64,
+}
+
+impl Wait {
+    /// A wait of so long from now.
+    #[must_use]
+    pub const fn new(event: Event, now_ns: u64, duration_ns: u64) -> Self {
+        Self {
+            event,
+            until_ns: now_ns.saturating_add(duration_ns),
+        }
+    }
+
+    /// Whether the time is up.
+    #[must_use]
+    pub const fn is_over(&self, now_ns: u64) -> bool {
+        self.until_ns != FOREVER && now_ns >= self.until_ns
+    }
+
+    /// In words, for lists.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self.event {
+            Event::Time => "the clock",
+            Event::Console(_) => "the console",
+            Event::Intent(..) => "an intent",
+            Event::Message(_) => "a message",
+            Event::Death(_) => "a process's end",
+        }
+    }
+}
+
+/// A process, or what is left of it.
+#[derive(Debug)]
+pub struct Process<T> {
+    /// Its number.
+    pub pid: Pid,
+    /// Its name; that of its program.
+    pub name: Name,
+    /// Its arguments, kept for restarts.
+    pub args: Vec<Argument>,
+    /// Who started it.
+    pub parent: Pid,
+    /// How urgently it wants the processor.
+    pub priority: Priority,
+    /// The most memory it may hold.
+    pub limit: Bytes,
+    /// Its address space, as long as it lives.
+    pub task: Option<T>,
+    /// Whether it lives.
+    pub life: Life,
+    /// Stopped until resumed. Its wait goes on meanwhile and may even end.
+    pub is_suspended: bool,
+    /// What it waits for, if it waits.
+    pub wait: Option<Wait>,
+    /// Messages for it.
+    pub mailbox: Mailbox,
+    /// Output that is not a whole line yet.
+    pub output: Output,
+    /// Pages of its heap.
+    pub heap_pages: u64,
+    /// Processor time of all its lives.
+    pub cpu: CpuMeter,
+    /// When it was last started.
+    pub started_ns: u64,
+    /// How often it was started anew.
+    pub restarts: u32,
+    /// How its last life ended.
+    pub last_exit: Option<Exit>,
+}
+
+impl<T> Process<T> {
+    /// Whether it lives.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        self.life == Life::Alive
+    }
+
+    /// Whether it wants the processor.
+    #[must_use]
+    pub fn is_runnable(&self) -> bool {
+        self.is_alive() && !self.is_suspended && self.wait.is_none()
+    }
+
+    /// Its number and name.
+    #[must_use]
+    pub fn title(&self) -> ProcessName {
+        ProcessName {
+            pid: self.pid,
+            name: self.name.clone(),
+        }
+    }
+
+    /// Its limit in frames.
+    #[must_use]
+    pub const fn limit_frames(&self) -> u64 {
+        self.limit.0 / PAGE
+    }
+
+    /// Its arguments as it gets them: joined by NUL bytes.
+    #[must_use]
+    pub fn joined_args(args: &[Argument]) -> String {
+        let mut joined = String::new();
+        for (index, argument) in args.iter().enumerate() {
+            if index > 0 {
+                joined.push('\0');
+            }
+            joined.push_str(argument);
+        }
+        joined
+    }
+
+    /// Forgets everything that belongs to one life only.
+    pub fn forget_life(&mut self) {
+        self.is_suspended = false;
+        self.wait = None;
+        self.mailbox.clear();
+        self.output = Output::default();
+        self.heap_pages = 0;
+    }
+}

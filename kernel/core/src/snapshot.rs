@@ -1,0 +1,137 @@
+//! The system as others see it: in requests to the agent, in lists, at admission.
+
+use alloc::vec::Vec;
+
+use proviso_abi::snapshot::{LogLine, MAX_LOG, MAX_PROCESSES, ProcessInfo, System};
+use proviso_abi::words::Policy;
+use proviso_abi::{Name, Pid, Sentence, State};
+
+use crate::admit::SUPPORTED;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::memory;
+use crate::process::{Life, Process};
+use crate::view::{Principal, ProcessView, ProgramView, View};
+
+/// How processor time is shared out.
+pub(crate) const POLICY: Policy = Policy::RoundRobin;
+/// The most bytes of a log line in a request; the model reads every one.
+const LOG_BYTES: usize = 120;
+/// The most programs that a request names.
+const MAX_PROGRAMS: usize = 64;
+
+impl<M: Machine> Kernel<M> {
+    /// What goes with a request of this principal's.
+    pub(crate) fn system(&self, machine: &M, principal: Principal) -> System {
+        let (user, caller) = self.user(principal);
+        let count = self.table.iter().count();
+        let lines = self.log.lines();
+        let old = lines.len().saturating_sub(MAX_LOG);
+        System {
+            uptime_s: machine.now_ns() / 1_000_000_000,
+            user,
+            scheduler: POLICY,
+            memory: memory::totals(machine),
+            programs: self.program_names().take(MAX_PROGRAMS).collect(),
+            processes: self
+                .table
+                .iter()
+                .take(MAX_PROCESSES)
+                .map(|p| self.info(machine, p))
+                .collect(),
+            rules: Vec::new(),
+            log: lines.skip(old).map(shortened).collect(),
+            caller,
+            omitted: u32::try_from(count.saturating_sub(MAX_PROCESSES)).unwrap_or(u32::MAX),
+            actions: SUPPORTED.to_vec(),
+        }
+    }
+
+    fn user(&self, principal: Principal) -> (Name, Option<Pid>) {
+        match principal {
+            Principal::Operator => (Name::cut("operator"), None),
+            Principal::Process(pid) => {
+                let name = self.table.get(pid).map(|process| process.name.clone());
+                (name.unwrap_or_default(), Some(pid))
+            }
+        }
+    }
+
+    /// What admission sees.
+    pub(crate) fn view(&self, machine: &M) -> View {
+        let report = memory::report(machine, &self.table);
+        View {
+            processes: self
+                .table
+                .iter()
+                .map(|process| self.process_view(machine, process))
+                .collect(),
+            programs: self
+                .programs
+                .iter()
+                .map(|p| ProgramView {
+                    name: p.name.clone(),
+                    footprint: memory::bytes(p.frames),
+                })
+                .collect(),
+            memory_total: memory::bytes(memory::for_processes(machine)),
+            memory_free: report.free,
+            process_slots: u32::try_from(self.table.room()).unwrap_or(u32::MAX),
+        }
+    }
+
+    fn process_view(&self, machine: &M, process: &Process<M::Task>) -> ProcessView {
+        let frames = self
+            .program(&process.name)
+            .map_or(0, |program| program.frames);
+        ProcessView {
+            info: self.info(machine, process),
+            started_ns: process.started_ns,
+            footprint: memory::bytes(frames),
+            mailbox_free: u32::try_from(process.mailbox.room()).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// What lists show of a process.
+    pub(crate) fn info(&self, machine: &M, process: &Process<M::Task>) -> ProcessInfo {
+        ProcessInfo {
+            pid: process.pid,
+            name: process.name.clone(),
+            state: self.state(process),
+            priority: process.priority,
+            cpu: process.cpu.share(machine.now_ns()),
+            memory: memory::bytes(
+                process
+                    .task
+                    .as_ref()
+                    .map_or(0, |task| machine.frames_of(task)),
+            ),
+            limit: process.limit,
+        }
+    }
+
+    fn state(&self, process: &Process<M::Task>) -> State {
+        match process.life {
+            Life::Crashed => State::Crashed,
+            Life::Exited => State::Exited,
+            Life::Alive if process.is_suspended => State::Suspended,
+            Life::Alive if process.wait.is_some() => State::Blocked,
+            Life::Alive if self.current == Some(process.pid) => State::Running,
+            Life::Alive => State::Ready,
+        }
+    }
+
+    /// The programs that can be started.
+    pub(crate) fn program_names(&self) -> impl Iterator<Item = Name> {
+        self.programs.iter().map(|program| program.name.clone())
+    }
+}
+
+fn shortened(line: &LogLine) -> LogLine {
+    let text = proviso_abi::Text::<LOG_BYTES>::cut(&line.text);
+    LogLine {
+        t: line.t,
+        pid: line.pid,
+        text: Sentence::cut(&text),
+    }
+}

@@ -1,0 +1,90 @@
+//! The process table: all living processes and the newest dead ones' records.
+
+use alloc::collections::BTreeMap;
+
+use proviso_abi::Pid;
+
+use crate::process::Process;
+
+/// The most records, dead ones included.
+pub const MAX_PROCESSES: usize = 128;
+/// The most records of dead processes; the one that began first goes first.
+pub const MAX_DEAD: usize = 16;
+/// The most processes that live at once.
+pub const MAX_LIVING: usize = MAX_PROCESSES - MAX_DEAD;
+
+/// Process records by number. Numbers are never used twice.
+#[derive(Debug)]
+pub struct Table<T> {
+    processes: BTreeMap<Pid, Process<T>>,
+    next: Pid,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            processes: BTreeMap::new(),
+            next: 1,
+        }
+    }
+}
+
+impl<T> Table<T> {
+    /// The number that the next new process gets.
+    #[must_use]
+    pub const fn next_pid(&self) -> Pid {
+        self.next
+    }
+
+    /// Adds a process under its number, which must be `next_pid` or above.
+    pub fn insert(&mut self, process: Process<T>) {
+        self.next = self.next.max(process.pid.saturating_add(1));
+        self.processes.insert(process.pid, process);
+    }
+
+    /// The process with this number, dead or alive.
+    #[must_use]
+    pub fn get(&self, pid: Pid) -> Option<&Process<T>> {
+        self.processes.get(&pid)
+    }
+
+    /// The process with this number, dead or alive, to change.
+    pub fn get_mut(&mut self, pid: Pid) -> Option<&mut Process<T>> {
+        self.processes.get_mut(&pid)
+    }
+
+    /// Takes a record out.
+    pub fn remove(&mut self, pid: Pid) -> Option<Process<T>> {
+        self.processes.remove(&pid)
+    }
+
+    /// All records, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Process<T>> {
+        self.processes.values()
+    }
+
+    /// The living, by number.
+    pub fn living(&self) -> impl Iterator<Item = &Process<T>> {
+        self.iter().filter(|process| process.is_alive())
+    }
+
+    /// How many more processes can live.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        MAX_LIVING.saturating_sub(self.living().count())
+    }
+
+    /// Forgets dead processes beyond [`MAX_DEAD`], those that began first.
+    pub fn trim(&mut self) {
+        let dead = self.iter().filter(|process| !process.is_alive()).count();
+        for _ in MAX_DEAD..dead {
+            let oldest = self
+                .iter()
+                .find(|process| !process.is_alive())
+                .map(|process| process.pid);
+            if let Some(pid) = oldest {
+                self.remove(pid);
+            }
+        }
+    }
+}

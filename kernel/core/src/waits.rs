@@ -1,0 +1,189 @@
+//! How waits end: by what was waited for, by time, or by a buffer gone bad.
+
+use alloc::vec::Vec;
+
+use proviso_abi::Pid;
+use proviso_abi::syscall::Error;
+use proviso_abi::wire::IntentId;
+
+use crate::kernel::Kernel;
+use crate::machine::{BadAddress, Machine};
+use crate::process::{Event, Process};
+use crate::user_slice::UserSlice;
+
+/// The result of a system call.
+pub(crate) type Answer = Result<u64, Error>;
+
+impl<M: Machine> Kernel<M> {
+    /// Ends the waits that can end now.
+    pub(crate) fn advance_all(&mut self, machine: &mut M) {
+        let waiting: Vec<Pid> = self
+            .table
+            .iter()
+            .filter(|process| process.wait.is_some())
+            .map(|process| process.pid)
+            .collect();
+        for pid in waiting {
+            self.advance(machine, pid);
+        }
+    }
+
+    /// Ends a process's wait, if it has one that can end now. A suspended
+    /// process gets its answer too, and goes on when it is resumed.
+    pub(crate) fn advance(&mut self, machine: &mut M, pid: Pid) {
+        let Some(wait) = self.table.get(pid).and_then(|process| process.wait) else {
+            return;
+        };
+        let answer = match self.attempt(machine, pid, wait.event) {
+            Ok(Some(answer)) => answer,
+            Ok(None) if !wait.is_over(machine.now_ns()) => return,
+            Ok(None) if wait.event == Event::Time => Ok(0),
+            Ok(None) => Err(Error::TimedOut),
+            Err(BadAddress) => {
+                // The memory was given back, or never was there.
+                let what = format_args!("bad address for {}", wait.name());
+                return self.crash(machine, pid, what, None, None);
+            }
+        };
+        if let Some(process) = self.table.get_mut(pid) {
+            process.wait = None;
+        }
+        self.set_result(machine, pid, answer);
+        self.settle(pid);
+    }
+
+    /// The answer to a wait, if it is there.
+    fn attempt(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        event: Event,
+    ) -> Result<Option<Answer>, BadAddress> {
+        match event {
+            Event::Time => Ok(None),
+            Event::Console(buffer) => self.read_console(machine, pid, buffer),
+            Event::Intent(id, buffer) => self.read_intent(machine, pid, id, buffer),
+            Event::Message(buffer) => self.read_message(machine, pid, buffer),
+            Event::Death(buffer) => self.read_end(machine, pid, buffer),
+        }
+    }
+
+    fn read_console(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        buffer: UserSlice,
+    ) -> Result<Option<Answer>, BadAddress> {
+        if self.tty.take_disturbed() {
+            return Ok(Some(Err(Error::Interrupted)));
+        }
+        let typed = self.tty.typed(buffer.len());
+        if typed.is_empty() && !buffer.is_empty() {
+            return Ok(None);
+        }
+        let answer = self.copy_out(machine, pid, buffer, &typed)?;
+        self.tty.consume(typed.len());
+        Ok(Some(answer))
+    }
+
+    fn read_intent(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        id: IntentId,
+        buffer: UserSlice,
+    ) -> Result<Option<Answer>, BadAddress> {
+        let Some(intent) = self.intents.own_mut(id, pid) else {
+            return Ok(Some(Err(Error::NoSuchIntent)));
+        };
+        let Some(event) = intent.first_event().map(<[u8]>::to_vec) else {
+            return Ok(None);
+        };
+        let answer = self.copy_out(machine, pid, buffer, &event)?;
+        if answer.is_ok()
+            && self
+                .intents
+                .own_mut(id, pid)
+                .is_some_and(|intent| intent.consume_event())
+        {
+            self.intents.remove(id);
+        }
+        Ok(Some(answer))
+    }
+
+    fn read_message(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        buffer: UserSlice,
+    ) -> Result<Option<Answer>, BadAddress> {
+        let mailbox = self.table.get(pid).map(|process| &process.mailbox);
+        let Some(letter) = mailbox.and_then(|mailbox| mailbox.first()).cloned() else {
+            return Ok(None);
+        };
+        let answer = self.copy_out(machine, pid, buffer, &letter.bytes)?;
+        if answer.is_ok()
+            && let Some(process) = self.table.get_mut(pid)
+        {
+            process.mailbox.pop();
+        }
+        Ok(Some(
+            answer.map(|length| u64::from(letter.sender) << 32 | length),
+        ))
+    }
+
+    fn read_end(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        buffer: UserSlice,
+    ) -> Result<Option<Answer>, BadAddress> {
+        let Some(record) = self.ends.front() else {
+            return Ok(None);
+        };
+        // A record always encodes; if not, an empty answer would be the least harm.
+        let bytes = postcard::to_allocvec(record).unwrap_or_default();
+        let answer = self.copy_out(machine, pid, buffer, &bytes)?;
+        if answer.is_ok() {
+            self.ends.pop_front();
+        }
+        Ok(Some(answer))
+    }
+
+    /// Writes to a process; how many bytes it was, or that they do not fit.
+    fn copy_out(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        buffer: UserSlice,
+        bytes: &[u8],
+    ) -> Result<Answer, BadAddress> {
+        let task = self
+            .table
+            .get_mut(pid)
+            .and_then(|process| process.task.as_mut())
+            .ok_or(BadAddress)?;
+        let fits = buffer.write(machine, task, bytes)?;
+        Ok(fits.map(|()| bytes.len() as u64))
+    }
+
+    /// Sets the result of the call that a process is in.
+    pub(crate) fn set_result(&mut self, machine: &mut M, pid: Pid, answer: Answer) {
+        if let Some(task) = self
+            .table
+            .get_mut(pid)
+            .and_then(|process| process.task.as_mut())
+        {
+            machine.set_result(task, proviso_abi::syscall::encode_result(answer));
+        }
+    }
+
+    /// Whether a process waits for something typed.
+    pub(crate) fn is_reading(&self, pid: Pid) -> bool {
+        let wait = self
+            .table
+            .get(pid)
+            .and_then(|process: &Process<_>| process.wait);
+        wait.is_some_and(|wait| matches!(wait.event, Event::Console(_)))
+    }
+}
