@@ -1,0 +1,190 @@
+//! What holds for every plan against every system.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proviso_abi::words::{Priority, State};
+use proviso_abi::{Bytes, INIT, Pid, Plan};
+use proviso_kernel_core::admit::{MAX_COUNT, OWN_LIMIT, admit};
+use proviso_kernel_core::view::{Operation, Principal, ProcessView, View};
+
+use crate::generate;
+
+/// The processes that an operation is about.
+fn pids(operation: &Operation) -> Vec<Pid> {
+    match operation {
+        Operation::Inspect(pids)
+        | Operation::Kill(pids)
+        | Operation::Suspend(pids)
+        | Operation::Resume(pids)
+        | Operation::Restart(pids)
+        | Operation::Send { to: pids, .. } => pids.clone(),
+        Operation::SetPriority(changes) => changes.iter().map(|(pid, _)| *pid).collect(),
+        Operation::SetLimit(changes) => changes.iter().map(|(pid, _)| *pid).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_alive(process: &ProcessView) -> bool {
+    !matches!(process.info.state, State::Crashed | State::Exited)
+}
+
+/// What a start takes. Names can repeat in a random system; the first counts.
+fn footprint(view: &View, program: &str) -> Bytes {
+    let name = program.to_lowercase();
+    view.programs.iter().find(|one| one.name.to_lowercase() == name).unwrap().footprint
+}
+
+/// Does the operations with plain signed sums; says what memory and places
+/// were at their lowest.
+fn lowest(view: &View, operations: &[Operation]) -> (i128, i128) {
+    let mut held: BTreeMap<Pid, i128> = view
+        .processes
+        .iter()
+        .filter(|process| is_alive(process))
+        .map(|process| (process.info.pid, process.info.memory.0.into()))
+        .collect();
+    let footprints: BTreeMap<Pid, i128> =
+        view.processes.iter().map(|process| (process.info.pid, process.footprint.0.into())).collect();
+    let (mut free, mut slots) = (i128::from(view.memory_free.0), i128::from(view.process_slots));
+    let mut lowest = (free, slots);
+    for operation in operations {
+        match operation {
+            Operation::Spawn { program, count, .. } => {
+                free -= i128::from(footprint(view, program).0) * i128::from(*count);
+                slots -= i128::from(*count);
+            }
+            Operation::Kill(pids) | Operation::Restart(pids) => {
+                for pid in pids {
+                    if let Some(memory) = held.remove(pid) {
+                        free += memory;
+                        slots += 1;
+                    }
+                    if matches!(operation, Operation::Restart(_)) {
+                        free -= footprints[pid];
+                        slots -= 1;
+                        held.insert(*pid, footprints[pid]);
+                    }
+                    lowest = (lowest.0.min(free), lowest.1.min(slots));
+                }
+            }
+            _ => {}
+        }
+        lowest = (lowest.0.min(free), lowest.1.min(slots));
+    }
+    lowest
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    #[test]
+    fn a_verdict_is_whole_sound_and_the_same_again(
+        plan in generate::plan(), principal in generate::principal(), view in generate::view(),
+    ) {
+        let verdict = admit(&plan, principal, &view);
+        prop_assert_eq!(&verdict, &admit(&plan, principal, &view));
+        match verdict {
+            Ok(operations) => {
+                prop_assert_eq!(operations.len(), plan.actions.len());
+                check_operations(&view, principal, &operations)?;
+            }
+            Err(rejections) => {
+                prop_assert!(!rejections.is_empty());
+                for rejection in &rejections {
+                    prop_assert!(!rejection.text.trim().is_empty());
+                    prop_assert!(!rejection.text.chars().any(char::is_control));
+                    prop_assert!(rejection.action.is_none_or(|index| usize::from(index) < plan.actions.len()));
+                }
+                prop_assert!(rejections.windows(2).all(|pair| pair[0].action < pair[1].action));
+            }
+        }
+    }
+
+    #[test]
+    fn without_its_rejected_actions_a_plan_is_admitted(
+        plan in generate::plan(), principal in generate::principal(), view in generate::view(),
+    ) {
+        let Err(rejections) = admit(&plan, principal, &view) else { return Ok(()) };
+        let is_rejected = |index: usize| {
+            rejections.iter().any(|rejection| rejection.action.is_none_or(|action| usize::from(action) == index))
+        };
+        let kept: Vec<_> = plan.actions.iter().enumerate().filter(|(index, _)| !is_rejected(*index)).collect();
+        let kept: Vec<_> = kept.into_iter().map(|(_, action)| action.clone()).collect();
+        if !kept.is_empty() {
+            let verdict = admit(&Plan::new(kept).unwrap(), principal, &view);
+            prop_assert!(verdict.is_ok(), "{verdict:?}");
+        }
+    }
+}
+
+fn check_operations(view: &View, principal: Principal, operations: &[Operation]) -> Result<(), TestCaseError> {
+    let (memory, slots) = lowest(view, operations);
+    prop_assert!(memory >= 0 && slots >= 0, "{memory} bytes, {slots} places left");
+    for operation in operations {
+        let pids = pids(operation);
+        for pid in &pids {
+            let process = view.processes.iter().find(|process| process.info.pid == *pid);
+            prop_assert!(process.is_some(), "no process {pid}");
+        }
+        let is_in_order = pids.windows(2).all(|pair| pair[0] < pair[1]);
+        prop_assert!(is_in_order, "each process once, in order");
+        check_init(view, operation)?;
+        if let Principal::Process(own) = principal {
+            check_own(view, own, operation)?;
+        }
+        match operation {
+            Operation::Spawn { program, count, memory_limit, .. } => {
+                prop_assert!((1..=MAX_COUNT).contains(count));
+                prop_assert!(*memory_limit >= footprint(view, program));
+            }
+            Operation::SetLimit(changes) => {
+                prop_assert!(changes.iter().all(|(_, limit)| *limit <= view.memory_total));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Init is never ended, stopped or lowered.
+fn check_init(view: &View, operation: &Operation) -> Result<(), TestCaseError> {
+    let Some(init) = view.processes.iter().find(|process| process.info.pid == INIT) else { return Ok(()) };
+    match operation {
+        Operation::Kill(pids) | Operation::Suspend(pids) | Operation::Restart(pids) => {
+            prop_assert!(!pids.contains(&INIT));
+        }
+        Operation::SetPriority(changes) => {
+            prop_assert!(changes.iter().all(|(pid, priority)| *pid != INIT || *priority >= init.info.priority));
+        }
+        Operation::SetLimit(changes) => {
+            prop_assert!(changes.iter().all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A process touches itself alone, but it may look and send.
+fn check_own(view: &View, own: Pid, operation: &Operation) -> Result<(), TestCaseError> {
+    match operation {
+        Operation::Spawn { .. } | Operation::Shutdown(_) => prop_assert!(false, "{operation:?}"),
+        Operation::Inspect(_) | Operation::Send { .. } => {}
+        other => prop_assert!(pids(other).iter().all(|pid| *pid == own), "{other:?}"),
+    }
+    let Some(process) = view.processes.iter().find(|process| process.info.pid == own) else {
+        return Err(TestCaseError::fail("the principal is gone"));
+    };
+    match operation {
+        Operation::SetLimit(changes) => {
+            let most = process.info.limit.max(OWN_LIMIT);
+            prop_assert!(changes.iter().all(|(_, limit)| *limit <= most));
+        }
+        Operation::SetPriority(changes) => {
+            let most = process.info.priority.max(Priority::Normal);
+            prop_assert!(changes.iter().all(|(_, priority)| *priority <= most));
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Random plans and systems; names and numbers often meet, and often do not.
+
+use proptest::collection::{btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proviso_abi::action::ProgramName;
+use proviso_abi::snapshot::ProcessInfo;
+use proviso_abi::target::{Filter, ProcessRef, Selector, Target};
+use proviso_abi::value::{Bytes, Factor, Name, Percent, Pid};
+use proviso_abi::words::{
+    ListWhat, Order, Policy, Priority, RankKey, RuleDo, RuleWhen, ShutdownMode, SortKey, State,
+};
+use proviso_abi::{Action, List, Plan, Text};
+use proviso_kernel_core::view::{Principal, ProcessView, ProgramView, View};
+
+/// Numbers near those that exist, and strangers.
+fn pid() -> impl Strategy<Value = Pid> {
+    prop_oneof![8 => 1u32..16, 1 => any::<u32>()]
+}
+
+fn name() -> impl Strategy<Value = Name> {
+    let known = select(vec!["init", "shell", "worker", "hog", "Worker", "HOG", " hog ", "counter"]);
+    let odd = select(vec!["ghost", "", "*", "7", "99999999999", "007", "a\u{1b}[2J", "Ünïcode"]);
+    prop_oneof![6 => known.prop_map(Name::cut), 2 => odd.prop_map(Name::cut), 1 => ".{0,40}".prop_map(|name| Name::cut(&name))]
+}
+
+fn text<const N: usize>() -> impl Strategy<Value = Text<N>> {
+    prop_oneof![Just(Text::cut("")), ".{0,80}".prop_map(|text| Text::cut(&text))]
+}
+
+/// Sizes around those of the systems below, and the ends of the range.
+fn bytes() -> impl Strategy<Value = Bytes> {
+    prop_oneof![6 => (0u64..64).prop_map(|pages| Bytes(pages << 18)), 1 => any::<u64>().prop_map(Bytes), 1 => Just(Bytes(u64::MAX))]
+}
+
+fn process_ref() -> impl Strategy<Value = ProcessRef> {
+    prop_oneof![pid().prop_map(ProcessRef::Pid), name().prop_map(ProcessRef::Name)]
+}
+
+pub fn refs() -> impl Strategy<Value = Vec<ProcessRef>> {
+    vec(process_ref(), 0..4)
+}
+
+fn bounded<T: Clone + std::fmt::Debug, const N: usize>(
+    items: impl Strategy<Value = Vec<T>>,
+) -> impl Strategy<Value = List<T, N>> {
+    items.prop_map(|mut items| {
+        items.truncate(N);
+        List::new(items).unwrap_or_default()
+    })
+}
+
+fn word<T: Copy + std::fmt::Debug + 'static>(all: &'static [T]) -> impl Strategy<Value = T> {
+    select(all)
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let rare = |strategy| option::weighted(0.2, strategy);
+    let size = || option::weighted(0.2, bytes());
+    (
+        option::weighted(0.3, name()),
+        option::weighted(0.3, word(State::ALL)),
+        option::weighted(0.2, word(Priority::ALL)),
+        (rare(0u8..100), rare(0u8..100)),
+        (size(), size()),
+    )
+        .prop_map(|(name, state, priority, (cpu_over, cpu_under), (memory_over, memory_under))| Filter {
+            name,
+            state,
+            priority,
+            cpu_over,
+            cpu_under,
+            memory_over,
+            memory_under,
+        })
+}
+
+pub fn selector() -> impl Strategy<Value = Selector> {
+    let place = || option::weighted(0.4, prop_oneof![8 => 0u32..6, 1 => Just(u32::MAX)]);
+    (filter(), option::of(word(RankKey::ALL)), option::of(word(Order::ALL)), place(), place())
+        // A place of 0 is malformed, and the rule's slices make something else of it.
+        .prop_map(|(filter, by, order, take, nth)| Selector { filter, by, order, take, nth: nth.map(|nth| nth.max(1)) })
+}
+
+pub fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![
+        4 => process_ref().prop_map(Target::One),
+        2 => bounded(refs()).prop_map(Target::Many),
+        1 => Just(Target::All),
+        3 => selector().prop_map(Target::Select),
+    ]
+}
+
+fn except() -> impl Strategy<Value = Option<List<ProcessRef, 16>>> {
+    option::weighted(0.3, bounded(refs()))
+}
+
+/// Actions that this kernel executes.
+fn supported() -> BoxedStrategy<Action> {
+    let whom = || (target(), except());
+    prop_oneof![
+        1 => Just(Action::Status {}),
+        1 => (word(ListWhat::ALL), option::of(word(SortKey::ALL)), option::of(0u32..3))
+            .prop_map(|(what, sort, limit)| Action::List { what, sort, limit, path: None }),
+        1 => target().prop_map(|target| Action::Inspect { target }),
+        6 => (name(), bounded(vec(text(), 0..3)), option::of(prop_oneof![4 => 0u32..8, 1 => any::<u32>()]), option::of(word(Priority::ALL)), option::of(bytes()))
+            .prop_map(|(program, args, count, priority, memory_limit)| {
+                Action::Spawn { program: ProgramName(program), args: Some(args), count, priority, memory_limit }
+            }),
+        4 => whom().prop_map(|(target, except)| Action::Kill { target, except }),
+        2 => whom().prop_map(|(target, except)| Action::Suspend { target, except }),
+        2 => whom().prop_map(|(target, except)| Action::Resume { target, except }),
+        4 => whom().prop_map(|(target, except)| Action::Restart { target, except }),
+        4 => (whom(), option::of(word(Priority::ALL)), option::of(any::<i8>()))
+            .prop_map(|((target, except), priority, step)| Action::SetPriority { target, except, priority, step }),
+        4 => (whom(), option::of(bytes()), option::of(any::<u32>().prop_map(|milli| Factor { milli: milli % 4000 })))
+            .prop_map(|((target, except), bytes, times)| Action::SetMemoryLimit { target, except, bytes, times }),
+        4 => (target(), bytes()).prop_map(|(target, bytes)| Action::GrantMemory { target, bytes }),
+        2 => (target(), text()).prop_map(|(to, message)| Action::Send { to, message }),
+        1 => word(ShutdownMode::ALL).prop_map(|mode| Action::Shutdown { mode }),
+        1 => text().prop_map(|text| Action::Answer { text }),
+        1 => text().prop_map(|question| Action::Ask { question }),
+        1 => text().prop_map(|reason| Action::Refuse { reason }),
+    ]
+    .boxed()
+}
+
+/// Actions that it does not execute.
+fn unsupported() -> BoxedStrategy<Action> {
+    prop_oneof![
+        option::of(target()).prop_map(|target| Action::Explain { target }),
+        text().prop_map(|query| Action::Search { query, r#where: None }),
+        text().prop_map(|path| Action::ReadFile { path }),
+        (name(), any::<u32>()).prop_map(|(program, count)| Action::Scale { program: ProgramName(program), count }),
+        (target(), 1u8..=100).prop_map(|(target, percent)| match Percent::new(percent) {
+            Some(percent) => Action::SetCpuLimit { target, percent, except: None },
+            None => Action::Reclaim { target, except: None },
+        }),
+        word(Policy::ALL).prop_map(|policy| Action::SetScheduler { policy, quantum_ms: None }),
+        (target(), target()).prop_map(|(from, to)| Action::Connect { from, to }),
+        (target(), target()).prop_map(|(from, to)| Action::Disconnect { from, to }),
+        (text(), text()).prop_map(|(path, content)| Action::WriteFile { path, content }),
+        text().prop_map(|path| Action::DeleteFile { path }),
+        (word(RuleWhen::ALL), target(), word(RuleDo::ALL)).prop_map(|(when, target, r#do)| Action::SetRule {
+            when,
+            target,
+            r#do,
+            threshold: None,
+            priority: None,
+            bytes: None,
+            limit: None,
+        }),
+        any::<u32>().prop_map(|id| Action::ClearRule { id }),
+        text().prop_map(|fact| Action::Remember { fact }),
+        text().prop_map(|fact| Action::Forget { fact }),
+        option::of(any::<u32>()).prop_map(|count| Action::Undo { count }),
+    ]
+    .boxed()
+}
+
+pub fn plan() -> impl Strategy<Value = Plan> {
+    let action = prop_oneof![20 => supported(), 1 => unsupported()];
+    // Short plans are admitted often enough to say something.
+    let actions = prop_oneof![4 => vec(action, 0..4), 1 => vec(supported(), 4..9)];
+    bounded(actions).prop_map(|actions| Plan { actions })
+}
+
+pub fn principal() -> impl Strategy<Value = Principal> {
+    prop_oneof![2 => Just(Principal::Operator), 1 => pid().prop_map(Principal::Process)]
+}
+
+fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
+    (
+        (name(), word(State::ALL), word(Priority::ALL), 0u8..5),
+        (bytes(), bytes(), bytes()),
+        (0u64..9, 0u32..3),
+    )
+        .prop_map(move |((name, state, priority, cpu), (memory, limit, footprint), (started_ns, mailbox_free))| {
+            let name = if pid == 1 { Name::cut("init") } else { name };
+            let info = ProcessInfo { pid, name, state, priority, cpu: cpu * 20, memory, limit };
+            ProcessView { info, started_ns, footprint, mailbox_free }
+        })
+}
+
+pub fn view() -> impl Strategy<Value = View> {
+    let processes = btree_set(1u32..16, 0..10)
+        .prop_flat_map(|pids| pids.into_iter().map(process).collect::<Vec<_>>());
+    let program = (name(), bytes()).prop_map(|(name, footprint)| ProgramView { name, footprint });
+    (processes, vec(program, 0..5), bytes(), bytes(), prop_oneof![4 => 0u32..20, 1 => any::<u32>()]).prop_map(
+        |(processes, programs, memory_total, memory_free, process_slots)| View {
+            processes,
+            programs,
+            memory_total,
+            memory_free,
+            process_slots,
+        },
+    )
+}
