@@ -1,0 +1,81 @@
+//! Time: the timestamp counter, measured once against the interval timer.
+
+use core::arch::x86_64::_rdtsc;
+
+use spin::Once;
+use x86_64::instructions::port::Port;
+
+/// The frequency of the interval timer's input (Intel 8254 data sheet).
+const PIT_HZ: u64 = 1_193_182;
+/// The kernel's tick, in nanoseconds.
+pub const TICK_NS: u64 = 5_000_000;
+/// The timer counts down from here in each tick.
+const RELOAD: u16 = (PIT_HZ * TICK_NS / 1_000_000_000) as u16;
+/// How long the measurement takes, in timer counts (about 1 ms).
+const MEASURE_COUNTS: u16 = 1_193;
+
+/// Nanoseconds per timestamp count, as a 32.32 fixed-point number, and the
+/// count at boot.
+static RATE: Once<(u64, u64)> = Once::new();
+
+fn counter() -> u64 {
+    // SAFETY: every x86-64 processor has a timestamp counter.
+    unsafe { _rdtsc() }
+}
+
+/// Starts the tick (interrupt 0) and measures the timestamp counter.
+pub fn init() {
+    start_tick();
+    let begin_pit = read_pit();
+    let begin = counter();
+    let mut elapsed = 0;
+    // Bounded: a timer that does not count must not hang the boot.
+    for _ in 0..10_000_000u32 {
+        // The timer counts down and starts again at RELOAD.
+        let now = read_pit();
+        elapsed = if now <= begin_pit {
+            begin_pit - now
+        } else {
+            begin_pit + (RELOAD - now)
+        };
+        if elapsed >= MEASURE_COUNTS {
+            break;
+        }
+    }
+    let counts = (counter() - begin).max(1);
+    let nanoseconds = u64::from(elapsed.max(1)) * 1_000_000_000 / PIT_HZ;
+    let rate = (u128::from(nanoseconds) << 32) / u128::from(counts);
+    RATE.call_once(|| (u64::try_from(rate).unwrap_or(1 << 32).max(1), begin));
+}
+
+/// Nanoseconds since [`init`]; 0 before.
+pub fn now_ns() -> u64 {
+    let Some((rate, begin)) = RATE.get() else {
+        return 0;
+    };
+    let elapsed = u128::from(counter().saturating_sub(*begin));
+    ((elapsed * u128::from(*rate)) >> 32) as u64
+}
+
+/// Programs channel 0 as a rate generator (mode 2).
+fn start_tick() {
+    let (mut command, mut data) = (Port::<u8>::new(0x43), Port::<u8>::new(0x40));
+    // SAFETY: 1. These ports belong to the interval timer. 2. The interrupt
+    // that it raises is handled, or masked until it is.
+    unsafe {
+        command.write(0x34);
+        data.write(RELOAD as u8);
+        data.write((RELOAD >> 8) as u8);
+    }
+}
+
+/// The present count of channel 0, latched so that both halves belong together.
+fn read_pit() -> u16 {
+    let (mut command, mut data) = (Port::<u8>::new(0x43), Port::<u8>::new(0x40));
+    // SAFETY: 1. These ports belong to the interval timer. 2. A latch command
+    // does not disturb its counting.
+    unsafe {
+        command.write(0x00);
+        u16::from(data.read()) | u16::from(data.read()) << 8
+    }
+}

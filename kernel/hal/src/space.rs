@@ -1,0 +1,301 @@
+//! Address spaces: four levels of page tables, accounted to the frame.
+//!
+//! The lower half belongs to the process. The upper half is the kernel's, the
+//! same in every space and complete before the first one is made, so it is
+//! copied once and never again.
+
+use proviso_kernel_core::machine::{Access, BadAddress, NoMemory};
+use x86_64::PhysAddr;
+use x86_64::registers::control::{Cr3, Cr3Flags};
+use x86_64::structures::paging::page_table::PageTableEntry;
+use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PhysFrame};
+
+use crate::memory::{FRAME, FrameNumber, Memory, pointer};
+
+/// User addresses end here.
+const USER_END: u64 = 0x0000_8000_0000_0000;
+/// Entries of the top table that belong to the process.
+const USER_ENTRIES: usize = 256;
+/// Levels of tables; level 1 holds the pages.
+const LEVELS: u32 = 4;
+
+/// An address space. Dropping it without [`Space::destroy`] loses its frames.
+#[derive(Debug)]
+pub struct Space {
+    root: FrameNumber,
+    held: u64,
+}
+
+/// The part of an address that picks the entry in a table of a level.
+fn index(address: u64, level: u32) -> usize {
+    (address >> (12 + 9 * (level - 1)) & 0x1ff) as usize
+}
+
+fn table<'a>(frame: FrameNumber) -> &'a mut PageTable {
+    // SAFETY: 1. Only frames that are page tables come here: roots, and entries
+    // above level 1. 2. One processor, and no two references to a table are
+    // used at once: each is used up before the next is made.
+    unsafe { &mut *pointer(frame.address()).cast::<PageTable>() }
+}
+
+fn frame_of(entry: &PageTableEntry) -> Option<FrameNumber> {
+    entry
+        .flags()
+        .contains(Flags::PRESENT)
+        .then(|| FrameNumber((entry.addr().as_u64() / FRAME) as usize))
+}
+
+fn page_flags(access: Access) -> Flags {
+    let flags = Flags::PRESENT | Flags::USER_ACCESSIBLE;
+    match access {
+        Access::Read => flags | Flags::NO_EXECUTE,
+        Access::Write => flags | Flags::NO_EXECUTE | Flags::WRITABLE,
+        Access::Execute => flags,
+    }
+}
+
+impl Space {
+    /// A space with nothing but the kernel in it.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is no frame for its first table.
+    pub fn create(memory: &mut Memory) -> Result<Self, NoMemory> {
+        let root = memory.take()?;
+        let kernel: [PageTableEntry; 512] =
+            core::array::from_fn(|at| table(kernel_root())[at].clone());
+        for (at, entry) in kernel.into_iter().enumerate().skip(USER_ENTRIES) {
+            table(root)[at] = entry;
+        }
+        Ok(Self { root, held: 1 })
+    }
+
+    /// Frames that the space holds, its tables included.
+    #[must_use]
+    pub const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// Maps zeroed pages from `address` up; see the machine trait's `map`.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if a bound would be broken or the range is not free and in
+    /// the lower half; then nothing has changed.
+    pub fn map(
+        &mut self,
+        memory: &mut Memory,
+        address: u64,
+        pages: u64,
+        access: Access,
+        limit_frames: u64,
+        keep_free: u64,
+    ) -> Result<(), NoMemory> {
+        let bytes = pages.checked_mul(FRAME).ok_or(NoMemory)?;
+        let end = address
+            .checked_add(bytes)
+            .filter(|end| *end <= USER_END)
+            .ok_or(NoMemory)?;
+        // An upper bound that no machine of ours reaches keeps the sums below small.
+        if address % FRAME != 0 || pages > memory.free() {
+            return Err(NoMemory);
+        }
+        let needed = pages + self.missing_tables(address, end);
+        if self.held + needed > limit_frames || memory.free() < keep_free.saturating_add(needed) {
+            return Err(NoMemory);
+        }
+        if (address..end)
+            .step_by(FRAME as usize)
+            .any(|page| self.find(page).is_some())
+        {
+            return Err(NoMemory);
+        }
+        for page in (address..end).step_by(FRAME as usize) {
+            self.map_page(memory, page, page_flags(access))?;
+        }
+        Ok(())
+    }
+
+    /// How many tables a mapping of this range would add.
+    fn missing_tables(&self, address: u64, end: u64) -> u64 {
+        let mut missing = 0;
+        for level in 1..LEVELS {
+            // One table of this level spans so many bytes.
+            let span = FRAME << (9 * level);
+            let mut at = address & !(span - 1);
+            while at < end {
+                missing += u64::from(self.table_at(at, level).is_none());
+                at += span;
+            }
+        }
+        missing
+    }
+
+    /// The table of a level that is responsible for an address.
+    fn table_at(&self, address: u64, level: u32) -> Option<FrameNumber> {
+        (level + 1..=LEVELS)
+            .rev()
+            .try_fold(self.root, |frame, above| {
+                frame_of(&table(frame)[index(address, above)])
+            })
+    }
+
+    fn map_page(&mut self, memory: &mut Memory, page: u64, flags: Flags) -> Result<(), NoMemory> {
+        let mut at = self.root;
+        for level in (2..=LEVELS).rev() {
+            let slot = index(page, level);
+            at = match frame_of(&table(at)[slot]) {
+                Some(next) => next,
+                None => {
+                    let next = memory.take()?;
+                    self.held += 1;
+                    let flags = Flags::PRESENT | Flags::WRITABLE | Flags::USER_ACCESSIBLE;
+                    table(at)[slot].set_addr(PhysAddr::new(next.address()), flags);
+                    next
+                }
+            };
+        }
+        let frame = memory.take()?;
+        self.held += 1;
+        table(at)[index(page, 1)].set_addr(PhysAddr::new(frame.address()), flags);
+        Ok(())
+    }
+
+    /// The page's frame and what the process may do with it.
+    fn find(&self, address: u64) -> Option<(FrameNumber, Flags)> {
+        if address >= USER_END {
+            return None;
+        }
+        let entry = &table(self.table_at(address, 1)?)[index(address, 1)];
+        frame_of(entry).map(|frame| (frame, entry.flags()))
+    }
+
+    /// Walks a range page by page: the pointer to each piece, and its length.
+    fn pieces(
+        &self,
+        address: u64,
+        length: usize,
+        needed: Flags,
+        mut visit: impl FnMut(*mut u8, usize, usize),
+    ) -> Result<(), BadAddress> {
+        let mut done = 0;
+        while done < length {
+            let at = address.checked_add(done as u64).ok_or(BadAddress)?;
+            let (frame, flags) = self.find(at).ok_or(BadAddress)?;
+            if !flags.contains(needed) {
+                return Err(BadAddress);
+            }
+            let offset = at % FRAME;
+            let piece = ((FRAME - offset) as usize).min(length - done);
+            visit(pointer(frame.address() + offset), done, piece);
+            done += piece;
+        }
+        Ok(())
+    }
+
+    /// Reads memory of the process.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if a byte is not mapped; the buffer's content is then unspecified.
+    pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress> {
+        let to = buffer.as_mut_ptr();
+        self.pieces(
+            address,
+            buffer.len(),
+            Flags::USER_ACCESSIBLE,
+            |from, done, piece| {
+                // SAFETY: 1. `from` is `piece` bytes of a frame of the process's,
+                // mapped by the window. 2. `done + piece` is within the buffer.
+                // 3. Kernel buffers and frames of processes never overlap.
+                unsafe { to.add(done).copy_from_nonoverlapping(from, piece) };
+            },
+        )
+    }
+
+    /// Writes memory of the process, read-only pages too if `loading`.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if a byte is not mapped or not writable; nothing is written.
+    pub fn write(&mut self, address: u64, bytes: &[u8], loading: bool) -> Result<(), BadAddress> {
+        let needed = if loading {
+            Flags::USER_ACCESSIBLE
+        } else {
+            Flags::USER_ACCESSIBLE | Flags::WRITABLE
+        };
+        self.pieces(address, bytes.len(), needed, |_, _, _| {})?;
+        self.pieces(address, bytes.len(), needed, |to, done, piece| {
+            // SAFETY: as in `read`, the other way round; the process does not
+            // run, so it sees all of it or none.
+            unsafe { to.copy_from_nonoverlapping(bytes.as_ptr().add(done), piece) };
+        })
+    }
+
+    /// Makes the space the one in force, unless it is already: writing CR3
+    /// costs more than hundreds of instructions.
+    pub fn enter(&self) {
+        if kernel_root() != self.root {
+            // SAFETY: the kernel's half is the same in every space.
+            unsafe { set_root(self.root) };
+        }
+    }
+
+    /// Gives back every frame. `kernel` is a root that stays valid.
+    pub fn destroy(self, memory: &mut Memory, kernel: KernelRoot) {
+        if kernel_root() == self.root {
+            // SAFETY: the boot root has the kernel's half and is never freed.
+            unsafe { set_root(kernel.0) };
+        }
+        let mut given = 1;
+        for slot in 0..USER_ENTRIES {
+            if let Some(below) = frame_of(&table(self.root)[slot]) {
+                given += give_back_table(memory, below, LEVELS - 1);
+            }
+        }
+        memory.give_back(self.root);
+        assert!(
+            given == self.held,
+            "a process held {} frames and gave back {given}",
+            self.held
+        );
+    }
+}
+
+/// Gives back a table and everything below it; how many frames that was.
+fn give_back_table(memory: &mut Memory, frame: FrameNumber, level: u32) -> u64 {
+    let mut given = 1;
+    for slot in 0..512 {
+        if let Some(below) = frame_of(&table(frame)[slot]) {
+            if level > 1 {
+                given += give_back_table(memory, below, level - 1);
+            } else {
+                memory.give_back(below);
+                given += 1;
+            }
+        }
+    }
+    memory.give_back(frame);
+    given
+}
+
+/// The page tables that the loader made, which no process owns.
+#[derive(Debug, Clone, Copy)]
+pub struct KernelRoot(FrameNumber);
+
+impl KernelRoot {
+    /// The tables in force, at boot.
+    #[must_use]
+    pub fn current() -> Self {
+        Self(kernel_root())
+    }
+}
+
+/// The root of the tables in force; every root has the kernel's half.
+fn kernel_root() -> FrameNumber {
+    FrameNumber((Cr3::read().0.start_address().as_u64() / FRAME) as usize)
+}
+
+/// # Safety
+/// The tables must map the kernel as the present ones do.
+unsafe fn set_root(root: FrameNumber) {
+    let frame = PhysFrame::containing_address(PhysAddr::new(root.address()));
+    // SAFETY: the caller's promise.
+    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+}

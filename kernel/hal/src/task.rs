@@ -1,0 +1,57 @@
+//! A process to the processor: an address space and registers.
+
+use alloc::boxed::Box;
+
+use proviso_kernel_core::machine::{NoMemory, Trap};
+
+use crate::context::Context;
+use crate::memory::Memory;
+use crate::space::Space;
+
+/// An address space with the registers of the thread in it.
+#[derive(Debug)]
+pub struct Task {
+    /// The address space.
+    pub space: Space,
+    /// Boxed, because the processor writes to it wherever the task moves.
+    context: Box<Context>,
+}
+
+impl Task {
+    /// A task with nothing in it.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is no frame for its first table.
+    pub fn create(memory: &mut Memory) -> Result<Self, NoMemory> {
+        Ok(Self {
+            space: Space::create(memory)?,
+            context: Box::default(),
+        })
+    }
+
+    /// Sets the registers for a start at `entry`.
+    pub fn set_start(&mut self, entry: u64, stack: u64, arguments: [u64; 3]) {
+        *self.context = Context::start(entry, stack, arguments);
+    }
+
+    /// Sets the result of the system call that the task is in.
+    pub fn set_result(&mut self, result: u64) {
+        self.context.set_result(result);
+    }
+
+    /// The instruction at which the task stands.
+    #[must_use]
+    pub fn instruction(&self) -> u64 {
+        self.context.instruction()
+    }
+
+    /// Runs the task until it traps. A task that was never given a start has
+    /// null selectors and faults in its first return to ring 3, which ends the
+    /// kernel; the kernel's logic starts every task that it makes.
+    pub fn run(&mut self) -> Trap {
+        self.space.enter();
+        // SAFETY: 1. The space in force is this task's, as of the line above.
+        // 2. Contexts are made and changed only by `Context`'s own methods.
+        unsafe { crate::traps::run(&mut self.context) }
+    }
+}

@@ -1,0 +1,129 @@
+//! The real machine behind the kernel's logic.
+
+use proviso_abi::words::ShutdownMode;
+use proviso_hal::memory::Memory;
+use proviso_hal::power::Exit;
+use proviso_hal::space::KernelRoot;
+use proviso_hal::task::Task;
+use proviso_hal::{clock, heap, interrupts, power, serial, virtio};
+use proviso_kernel_core::machine::{Access, BadAddress, Machine, NoMemory, Trap};
+
+/// The processor, the memory and the devices.
+pub struct Hardware {
+    memory: Memory,
+    kernel: KernelRoot,
+}
+
+impl Hardware {
+    /// The machine, once its parts have been set up.
+    pub fn new(memory: Memory, kernel: KernelRoot) -> Self {
+        Self { memory, kernel }
+    }
+}
+
+impl Machine for Hardware {
+    type Task = Task;
+
+    fn now_ns(&self) -> u64 {
+        clock::now_ns()
+    }
+
+    fn free_frames(&self) -> u64 {
+        self.memory.free()
+    }
+
+    fn total_frames(&self) -> (u64, u64) {
+        self.memory.totals()
+    }
+
+    fn heap_bytes(&self) -> (u64, u64) {
+        (heap::used() as u64, heap::SIZE as u64)
+    }
+
+    fn create_task(&mut self) -> Result<Task, NoMemory> {
+        Task::create(&mut self.memory)
+    }
+
+    fn frames_of(&self, task: &Task) -> u64 {
+        task.space.held()
+    }
+
+    fn map(
+        &mut self,
+        task: &mut Task,
+        address: u64,
+        pages: u64,
+        access: Access,
+        limit_frames: u64,
+        keep_free: u64,
+    ) -> Result<(), NoMemory> {
+        task.space.map(
+            &mut self.memory,
+            address,
+            pages,
+            access,
+            limit_frames,
+            keep_free,
+        )
+    }
+
+    fn load(&mut self, task: &mut Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
+        task.space.write(address, bytes, true)
+    }
+
+    fn copy_in(&self, task: &Task, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress> {
+        task.space.read(address, buffer)
+    }
+
+    fn copy_out(&mut self, task: &mut Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
+        task.space.write(address, bytes, false)
+    }
+
+    fn set_start(&mut self, task: &mut Task, entry: u64, stack: u64, arguments: [u64; 3]) {
+        task.set_start(entry, stack, arguments);
+    }
+
+    fn set_result(&mut self, task: &mut Task, result: u64) {
+        task.set_result(result);
+    }
+
+    fn instruction(&self, task: &Task) -> u64 {
+        task.instruction()
+    }
+
+    fn destroy_task(&mut self, task: Task) {
+        task.space.destroy(&mut self.memory, self.kernel);
+    }
+
+    fn run(&mut self, task: &mut Task) -> Trap {
+        task.run()
+    }
+
+    fn wait(&mut self) {
+        interrupts::wait();
+    }
+
+    fn console_read(&mut self, buffer: &mut [u8]) -> usize {
+        serial::read(buffer)
+    }
+
+    fn console_write(&mut self, bytes: &[u8]) {
+        serial::write(bytes);
+    }
+
+    fn agent_read(&mut self, buffer: &mut [u8]) -> usize {
+        virtio::read(buffer)
+    }
+
+    fn agent_write(&mut self, bytes: &[u8]) -> bool {
+        virtio::write(bytes)
+    }
+
+    fn power(&mut self, mode: ShutdownMode, ok: bool) -> ! {
+        power::exit(match (ok, mode) {
+            (false, _) => Exit::Failure,
+            (true, ShutdownMode::Halt) => Exit::Clean,
+            (true, ShutdownMode::Reboot) => Exit::Reboot,
+        })
+    }
+}
