@@ -88,7 +88,9 @@ impl Shell {
             path: None,
         };
         match carry_out(list) {
-            Ok(Effect::Processes(all)) => all.iter().find(|one| one.pid == pid).map(|one| one.state),
+            Ok(Effect::Processes(all)) => {
+                all.iter().find(|one| one.pid == pid).map(|one| one.state)
+            }
             _ => None,
         }
     }

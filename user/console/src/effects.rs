@@ -1,0 +1,162 @@
+//! What actions did, as text: tables for lists, a line for everything else.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use proviso_abi::Effect;
+use proviso_abi::describe::OneLine;
+use proviso_abi::outcome::{MemoryReport, ProcessDetail, StatusReport};
+use proviso_abi::snapshot::{LogLine, ProcessInfo};
+
+use crate::duration;
+use crate::table::{Side, Table};
+
+/// An effect as lines of text. Words of others are harmless in it.
+#[must_use]
+pub fn render(effect: &Effect) -> String {
+    match effect {
+        Effect::Status(status) => status_lines(status),
+        Effect::Processes(list) if list.is_empty() => "  no processes\n".into(),
+        Effect::Processes(list) => processes(list),
+        Effect::Programs(names) if names.is_empty() => "  no programs\n".into(),
+        Effect::Programs(names) => names
+            .iter()
+            .map(|name| format!("  {}\n", OneLine(name)))
+            .collect(),
+        Effect::Memory(memory) => memory_table(memory),
+        Effect::Log(lines) if lines.is_empty() => "  the log is empty\n".into(),
+        Effect::Log(lines) => log(lines),
+        Effect::Inspected(details) => details.iter().map(detail).collect(),
+        // One line each, in the words that the kernel's log has too.
+        _ => format!("{effect}\n"),
+    }
+}
+
+fn processes(list: &[ProcessInfo]) -> String {
+    let mut table = Table::new(&[
+        ("pid", Side::Right),
+        ("name", Side::Left),
+        ("state", Side::Left),
+        ("priority", Side::Left),
+        ("cpu", Side::Right),
+        ("memory", Side::Right),
+        ("limit", Side::Right),
+    ]);
+    for one in list {
+        table.row([
+            one.pid.to_string(),
+            OneLine(&one.name).to_string(),
+            one.state.to_string(),
+            one.priority.to_string(),
+            format!("{}%", one.cpu),
+            one.memory.to_string(),
+            one.limit.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn memory_table(memory: &MemoryReport) -> String {
+    let mut table = Table::bare(&[Side::Left, Side::Right, Side::Left]);
+    let heap = format!(
+        "its heap: {} of {} in use",
+        memory.kernel_heap_used, memory.kernel_heap
+    );
+    for (name, size, note) in [
+        ("total", memory.total, ""),
+        ("kernel", memory.kernel, heap.as_str()),
+        ("processes", memory.processes, ""),
+        (
+            "reserve",
+            memory.reserve,
+            "free, but kept back from every plan",
+        ),
+        ("free", memory.free, ""),
+    ] {
+        table.row([name.into(), size.to_string(), note.into()]);
+    }
+    table.render()
+}
+
+fn status_lines(status: &StatusReport) -> String {
+    let agent = match &status.agent {
+        Some(model) => format!("connected, model {}", OneLine(model)),
+        None => "not connected: sentences get no plan, commands work".into(),
+    };
+    let mut table = Table::bare(&[Side::Left, Side::Left]);
+    for (name, value) in [
+        ("up", duration::seconds_words(status.uptime_s)),
+        (
+            "processor",
+            format!("{}% busy, scheduling {}", status.cpu, status.scheduler),
+        ),
+        (
+            "memory",
+            format!("{} of {} free", status.memory.free, status.memory.total),
+        ),
+        (
+            "processes",
+            format!("{} alive, {} crashed", status.alive, status.crashed),
+        ),
+        ("agent", agent),
+        ("waiting", format!("{} sentences", status.intents)),
+    ] {
+        table.row([name.into(), value]);
+    }
+    table.render()
+}
+
+fn log(lines: &[LogLine]) -> String {
+    let mut table = Table::bare(&[Side::Right, Side::Left, Side::Left]);
+    for line in lines {
+        let who = match line.pid {
+            0 => "kernel".into(),
+            pid => format!("pid {pid}"),
+        };
+        table.row([
+            duration::seconds_words(line.t),
+            who,
+            OneLine(&line.text).to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn detail(detail: &ProcessDetail) -> String {
+    let info = &detail.info;
+    let used = duration::words(Duration::from_nanos(detail.cpu_time_ns));
+    let age = duration::words(Duration::from_nanos(detail.age_ns));
+    let state = match &detail.waits_for {
+        Some(what) => format!("{}, waits for {}", info.state, OneLine(what)),
+        None => info.state.to_string(),
+    };
+    let mut rows = alloc::vec![
+        ("state", state),
+        ("priority", info.priority.to_string()),
+        ("processor", format!("{}%, {used} in all", info.cpu)),
+        ("memory", format!("{} of {}", info.memory, info.limit)),
+        ("started", format!("{age} ago by pid {}", detail.parent)),
+    ];
+    if !detail.args.is_empty() {
+        let words: alloc::vec::Vec<_> = detail.args.iter().map(|word| word.as_str()).collect();
+        rows.push(("arguments", OneLine(words.join(" ")).to_string()));
+    }
+    if detail.restarts > 0 {
+        rows.push(("restarts", detail.restarts.to_string()));
+    }
+    if detail.messages > 0 {
+        rows.push(("messages", format!("{} waiting", detail.messages)));
+    }
+    if let Some(exit) = &detail.last_exit {
+        rows.push(("last end", OneLine(exit).to_string()));
+    }
+    let mut table = Table::bare(&[Side::Left, Side::Left]);
+    for (name, value) in rows {
+        table.row([name.into(), value]);
+    }
+    format!("{} {}\n{}", OneLine(&info.name), info.pid, table.render())
+}
+
+#[cfg(test)]
+mod tests;

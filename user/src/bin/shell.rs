@@ -1,0 +1,171 @@
+//! The console: lines in, commands and sentences to the kernel, words out.
+//!
+//! What it knows by itself is in the `proviso-console` crate; this is the loop
+//! around it.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use proviso_console::commands::{self, Input, Request};
+use proviso_console::{Conversation, Editor, Event, MAX_LINE, Terminal, greeting};
+use proviso_user::system::{self, read_console};
+use proviso_user::{Args, Error, Intent, clock, program, submit_plan, submit_sentence};
+
+program!(main);
+
+/// How often something typed is looked for while the kernel or the model is busy.
+const LOOK: Duration = Duration::from_millis(50);
+/// Ctrl-C.
+const INTERRUPT: u8 = 0x03;
+/// The most bytes typed ahead that are kept; beyond, somebody leans on a key.
+const MAX_TYPED_AHEAD: usize = 8 * MAX_LINE;
+
+fn main(args: Args) -> Result<(), Error> {
+    let mut shell = Shell::new(Terminal::from_word(args.value("console")));
+    shell.say(&greeting(shell.terminal));
+    shell.prompt();
+    loop {
+        let event = shell.next_event()?;
+        shell.react(event);
+        shell.prompt();
+    }
+}
+
+struct Shell {
+    terminal: Terminal,
+    editor: Editor,
+    /// Bytes that were typed and not looked at yet.
+    typed: VecDeque<u8>,
+}
+
+impl Shell {
+    fn new(terminal: Terminal) -> Self {
+        Self {
+            terminal,
+            editor: Editor::new(terminal),
+            typed: VecDeque::new(),
+        }
+    }
+
+    fn say(&self, text: &str) {
+        for piece in self.terminal.wire(text).as_bytes().chunks(4096) {
+            // There is no other place to say that saying failed.
+            let _ = system::write(piece);
+        }
+    }
+
+    fn prompt(&mut self) {
+        let mut out = String::new();
+        self.editor.draw(&mut out);
+        self.say(&out);
+    }
+
+    /// Waits until a line is entered, or a key pressed that means something.
+    fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            let mut out = String::new();
+            while let Some(byte) = self.typed.pop_front() {
+                if let Some(event) = self.editor.push(byte, &mut out) {
+                    self.say(&out);
+                    return Ok(event);
+                }
+            }
+            self.say(&out);
+            match self.read(None) {
+                Err(Error::Interrupted) => self.prompt(),
+                other => other?,
+            }
+        }
+    }
+
+    /// Takes in what was typed.
+    fn read(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
+        let mut buffer = [0; 256];
+        let length = read_console(&mut buffer, timeout)?;
+        let room = MAX_TYPED_AHEAD.saturating_sub(self.typed.len());
+        self.typed.extend(buffer.iter().take(length.min(room)));
+        Ok(())
+    }
+
+    fn react(&mut self, event: Event) {
+        let line = match event {
+            Event::Line(line) => line,
+            Event::Interrupt => return,
+            Event::EndOfInput => return self.say("/shutdown stops the machine\n"),
+            Event::TooLong => {
+                let text = format!("that line is longer than {MAX_LINE} bytes and was not read\n");
+                return self.say(&text);
+            }
+        };
+        match commands::read(&line) {
+            Input::Nothing => {}
+            Input::Mistake(text) => self.say(&format!("{text}\n")),
+            Input::Command(request) => self.carry_out(request),
+            Input::Sentence(sentence) => {
+                let mut talk = Conversation::sentence(self.terminal);
+                self.say(&talk.begin());
+                self.follow(submit_sentence(&sentence), &mut talk);
+            }
+        }
+    }
+
+    fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Show(text) => self.say(&text),
+            Request::Clear => self.say(self.terminal.clear()),
+            Request::History => {
+                let lines = self.editor.history().iter().enumerate();
+                let text: String = lines
+                    .map(|(index, line)| format!("{:4}  {line}\n", index + 1))
+                    .collect();
+                self.say(&text);
+            }
+            Request::Act(action) => {
+                let mut talk = Conversation::command(self.terminal);
+                self.follow(submit_plan(&action.into()), &mut talk);
+            }
+        }
+    }
+
+    /// Shows what becomes of an intent, until it ends or is given up.
+    fn follow(&mut self, submitted: Result<Intent, Error>, talk: &mut Conversation) {
+        let begin = clock();
+        let mut intent = match submitted {
+            Ok(intent) => intent,
+            Err(error) => return self.say(&talk.broken(&error.to_string())),
+        };
+        loop {
+            match intent.follow(Some(LOOK)) {
+                Ok(event) => {
+                    self.say(&talk.event(&event, clock().saturating_sub(begin)));
+                    if event.is_final() {
+                        return;
+                    }
+                }
+                Err(Error::TimedOut) => self.say(&talk.tick(clock().saturating_sub(begin))),
+                Err(error) => return self.say(&talk.broken(&error.to_string())),
+            }
+            if self.interrupted() && intent.cancel().is_ok() {
+                return self.say(&talk.cancelled());
+            }
+        }
+    }
+
+    /// Whether Ctrl-C was typed; what was typed before it is dropped.
+    fn interrupted(&mut self) -> bool {
+        // Nothing typed, or nothing that matters now: the prompt comes anyway.
+        let _ = self.read(Some(Duration::ZERO));
+        let Some(position) = self.typed.iter().rposition(|byte| *byte == INTERRUPT) else {
+            return false;
+        };
+        self.typed.drain(..=position);
+        true
+    }
+}
