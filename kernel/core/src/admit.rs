@@ -65,11 +65,15 @@ pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
         let _ = rejections.push(refusal.about(None));
         return Err(rejections);
     }
-    let mut judge = Judge { principal, view, ledger: Ledger::of(view) };
+    let mut judge = Judge {
+        principal,
+        view,
+        ledger: Ledger::of(view),
+    };
     let mut operations = Vec::with_capacity(plan.actions.len());
     for (index, action) in plan.actions.iter().enumerate() {
         let before = judge.ledger.clone();
-        match judge.judge(action, index + 1 == plan.actions.len()) {
+        match judge.judge(action, plan.actions.get(index + 1..).unwrap_or_default()) {
             Ok(operation) => operations.push(operation),
             Err(refusal) => {
                 // What is rejected leaves no trace for the next ones.
@@ -79,7 +83,11 @@ pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
             }
         }
     }
-    if rejections.is_empty() { Ok(operations) } else { Err(rejections) }
+    if rejections.is_empty() {
+        Ok(operations)
+    } else {
+        Err(rejections)
+    }
 }
 
 /// The exceptions of an action, as the vocabulary types them.
@@ -93,44 +101,67 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn judge(&mut self, action: &Action, is_last: bool) -> Judged<Operation> {
-        form::check_action(action, is_last)?;
+    fn judge(&mut self, action: &Action, rest: &[Action]) -> Judged<Operation> {
+        form::check_action(action, rest)?;
         let kind = action.kind();
         authority::check_kind(kind, self.principal)?;
         match action {
             Action::Status {} => Ok(Operation::Status),
-            Action::List { what, sort, limit, .. } => list(*what, *sort, *limit),
-            Action::Inspect { target } => {
-                self.whom(kind, target, &None, Need::Record).map(|rows| Operation::Inspect(self.pids(&rows)))
-            }
-            Action::Spawn { program, args, count, priority, memory_limit } => self.spawn(Start {
+            Action::List {
+                what, sort, limit, ..
+            } => list(*what, *sort, *limit),
+            Action::Inspect { target } => self
+                .whom(kind, target, &None, Need::Record)
+                .map(|rows| Operation::Inspect(self.pids(&rows))),
+            Action::Spawn {
+                program,
+                args,
+                count,
+                priority,
+                memory_limit,
+            } => self.spawn(Start {
                 program: &program.0,
                 args: args.as_deref().unwrap_or_default(),
                 count: count.unwrap_or(1),
                 priority: *priority,
                 memory_limit: *memory_limit,
             }),
-            Action::Kill { target, except } => {
-                self.each(kind, target, except, Need::Record, Ledger::kill).map(Operation::Kill)
-            }
+            Action::Kill { target, except } => self
+                .each(kind, target, except, Need::Record, Ledger::kill)
+                .map(Operation::Kill),
             Action::Suspend { target, except } => {
-                let suspend = |ledger: &mut Ledger<'_>, row| ledger.set_state(row, State::Suspended);
-                self.each(kind, target, except, Need::Going, suspend).map(Operation::Suspend)
+                let suspend =
+                    |ledger: &mut Ledger<'_>, row| ledger.set_state(row, State::Suspended);
+                self.each(kind, target, except, Need::Going, suspend)
+                    .map(Operation::Suspend)
             }
             Action::Resume { target, except } => {
                 let resume = |ledger: &mut Ledger<'_>, row| ledger.set_state(row, State::Ready);
-                self.each(kind, target, except, Need::Suspended, resume).map(Operation::Resume)
+                self.each(kind, target, except, Need::Suspended, resume)
+                    .map(Operation::Resume)
             }
-            Action::Restart { target, except } => {
-                self.each(kind, target, except, Need::Record, Ledger::restart).map(Operation::Restart)
-            }
-            Action::SetPriority { target, except, priority, step } => {
+            Action::Restart { target, except } => self
+                .each(kind, target, except, Need::Record, Ledger::restart)
+                .map(Operation::Restart),
+            Action::SetPriority {
+                target,
+                except,
+                priority,
+                step,
+            } => {
                 let rows = self.whom(kind, target, except, Need::Living)?;
                 self.set_priority(&rows, *priority, step.unwrap_or_default())
             }
-            Action::SetMemoryLimit { target, except, bytes, times } => {
+            Action::SetMemoryLimit {
+                target,
+                except,
+                bytes,
+                times,
+            } => {
                 let rows = self.whom(kind, target, except, Need::Living)?;
-                self.set_limit(&rows, |limit| times.map_or(*bytes, |times| times.times(limit)))
+                self.set_limit(&rows, |limit| {
+                    times.map_or(*bytes, |times| times.times(limit))
+                })
             }
             Action::GrantMemory { target, bytes } => {
                 let rows = self.whom(kind, target, &None, Need::Living)?;
@@ -159,16 +190,18 @@ impl<'a> Judge<'a> {
         apply: impl Fn(&mut Ledger<'a>, usize) -> Judged<()>,
     ) -> Judged<Vec<Pid>> {
         let rows = self.whom(kind, target, except, need)?;
-        rows.iter().try_for_each(|row| apply(&mut self.ledger, *row))?;
+        rows.iter()
+            .try_for_each(|row| apply(&mut self.ledger, *row))?;
         Ok(self.pids(&rows))
     }
 }
 
 fn list(what: ListWhat, sort: Option<SortKey>, limit: Option<u32>) -> Judged<Operation> {
     match what {
-        ListWhat::Processes => {
-            Ok(Operation::ListProcesses { sort: sort.unwrap_or(SortKey::Pid), limit })
-        }
+        ListWhat::Processes => Ok(Operation::ListProcesses {
+            sort: sort.unwrap_or(SortKey::Pid),
+            limit,
+        }),
         ListWhat::Programs => Ok(Operation::ListPrograms),
         ListWhat::Memory => Ok(Operation::ListMemory),
         ListWhat::Log => Ok(Operation::ListLog { limit }),

@@ -6,10 +6,10 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use proviso_abi::INIT;
 use proviso_abi::target::{Filter, ProcessRef, Selector, Target};
 use proviso_abi::value::Pid;
 use proviso_abi::words::{Order, RankKey};
-use proviso_abi::INIT;
 
 use crate::view::{ProcessView, View};
 
@@ -43,7 +43,9 @@ pub fn expand(target: &Target, except: &[ProcessRef], view: &View) -> Expansion 
     }
     let mut away = Found::default();
     except.iter().for_each(|one| find(one, view, &mut away));
-    found.missing.retain(|one| !away.missing.iter().any(|other| is_same(one, other)));
+    found
+        .missing
+        .retain(|one| !away.missing.iter().any(|other| is_same(one, other)));
     Expansion {
         pids: found.pids.difference(&away.pids).copied().collect(),
         missing: found.missing,
@@ -64,7 +66,11 @@ pub fn select(selector: &Selector, view: &View) -> Vec<Pid> {
         .collect();
     found.sort_by(|a, b| {
         let ranked = rank(a, by).cmp(&rank(b, by));
-        let ranked = if is_lowest_first { ranked } else { ranked.reverse() };
+        let ranked = if is_lowest_first {
+            ranked
+        } else {
+            ranked.reverse()
+        };
         ranked.then(a.info.pid.cmp(&b.info.pid))
     });
     let (skip, keep) = match selector.nth {
@@ -73,13 +79,21 @@ pub fn select(selector: &Selector, view: &View) -> Vec<Pid> {
         None => (0, usize::MAX),
     };
     let take = selector.take.map_or(usize::MAX, |take| take as usize);
-    found.into_iter().skip(skip).take(keep).take(take).map(|process| process.info.pid).collect()
+    found
+        .into_iter()
+        .skip(skip)
+        .take(keep)
+        .take(take)
+        .map(|process| process.info.pid)
+        .collect()
 }
 
 /// Whether two names are the same; case does not count.
 #[must_use]
 pub fn is_same_name(a: &str, b: &str) -> bool {
-    a.chars().flat_map(char::to_lowercase).eq(b.chars().flat_map(char::to_lowercase))
+    a.chars()
+        .flat_map(char::to_lowercase)
+        .eq(b.chars().flat_map(char::to_lowercase))
 }
 
 /// Adds what one reference means.
@@ -107,16 +121,25 @@ fn meant(one: &ProcessRef, view: &View) -> Option<Vec<Pid>> {
 }
 
 fn all(view: &View) -> impl Iterator<Item = Pid> {
-    view.processes.iter().map(|process| process.info.pid).filter(|pid| *pid != INIT)
+    view.processes
+        .iter()
+        .map(|process| process.info.pid)
+        .filter(|pid| *pid != INIT)
 }
 
 fn with_pid(pid: Pid, view: &View) -> impl Iterator<Item = Pid> {
-    view.processes.iter().map(|process| process.info.pid).filter(move |other| *other == pid)
+    view.processes
+        .iter()
+        .map(|process| process.info.pid)
+        .filter(move |other| *other == pid)
 }
 
 fn with_name<'a>(name: &'a str, view: &'a View) -> impl Iterator<Item = Pid> + 'a {
     let has_name = move |process: &&ProcessView| is_same_name(&process.info.name, name);
-    view.processes.iter().filter(has_name).map(|process| process.info.pid)
+    view.processes
+        .iter()
+        .filter(has_name)
+        .map(|process| process.info.pid)
 }
 
 fn is_digits(text: &str) -> bool {
@@ -125,21 +148,32 @@ fn is_digits(text: &str) -> bool {
 
 /// Whether two references that mean nothing ask for the same thing.
 fn is_same(a: &ProcessRef, b: &ProcessRef) -> bool {
-    let number = |one: &ProcessRef| match one {
-        ProcessRef::Pid(pid) => Some(*pid),
-        ProcessRef::Name(name) => name.trim().parse().ok(),
-    };
     match (a, b) {
-        (ProcessRef::Name(a), ProcessRef::Name(b)) => is_same_name(a.trim(), b.trim()),
+        (ProcessRef::Name(name), ProcessRef::Name(other)) if number(a).is_none() => {
+            is_same_name(name.trim(), other.trim())
+        }
         _ => number(a).is_some() && number(a) == number(b),
+    }
+}
+
+fn number(one: &ProcessRef) -> Option<Pid> {
+    match one {
+        ProcessRef::Pid(pid) => Some(*pid),
+        ProcessRef::Name(name) if is_digits(name.trim()) => name.trim().parse().ok(),
+        ProcessRef::Name(_) => None,
     }
 }
 
 fn passes(process: &ProcessView, filter: &Filter) -> bool {
     let info = &process.info;
-    filter.name.as_ref().is_none_or(|name| is_same_name(&info.name, name))
+    filter
+        .name
+        .as_ref()
+        .is_none_or(|name| is_same_name(&info.name, name))
         && filter.state.is_none_or(|state| info.state == state)
-        && filter.priority.is_none_or(|priority| info.priority == priority)
+        && filter
+            .priority
+            .is_none_or(|priority| info.priority == priority)
         && filter.cpu_over.is_none_or(|share| info.cpu > share)
         && filter.cpu_under.is_none_or(|share| info.cpu < share)
         && filter.memory_over.is_none_or(|size| info.memory > size)

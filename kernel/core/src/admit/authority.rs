@@ -1,10 +1,10 @@
 //! Authority: who may do what to whom, and what nobody may do to init.
 
+use proviso_abi::INIT;
 use proviso_abi::action::{ActionKind, Class};
 use proviso_abi::outcome::Reason::{NotPermitted, OverQuota, Protected, Stale};
 use proviso_abi::value::{Bytes, Pid};
 use proviso_abi::words::Priority;
-use proviso_abi::INIT;
 
 use super::ledger::{Row, is_alive};
 use super::words::{Judged, refuse};
@@ -15,7 +15,9 @@ pub const OWN_LIMIT: Bytes = Bytes(8 << 20);
 
 /// A process that asked must still be there to have authority.
 pub fn check_principal(principal: Principal, view: &View) -> Judged<()> {
-    let Principal::Process(pid) = principal else { return Ok(()) };
+    let Principal::Process(pid) = principal else {
+        return Ok(());
+    };
     let is_there = |process: &&crate::view::ProcessView| {
         process.info.pid == pid && is_alive(process.info.state)
     };
@@ -31,7 +33,9 @@ pub fn check_principal(principal: Principal, view: &View) -> Judged<()> {
 /// A process may look and send; whatever else it may do, it may do to itself
 /// alone. The operator may do everything.
 pub fn check_kind(kind: ActionKind, principal: Principal) -> Judged<()> {
-    let Principal::Process(pid) = principal else { return Ok(()) };
+    let Principal::Process(pid) = principal else {
+        return Ok(());
+    };
     let is_allowed = match kind {
         ActionKind::Spawn | ActionKind::Shutdown => false,
         kind => kind.class() != Class::Admin,
@@ -47,7 +51,9 @@ pub fn check_kind(kind: ActionKind, principal: Principal) -> Judged<()> {
 
 /// The processes that `kind` is to change or destroy are the principal's.
 pub fn check_whom(kind: ActionKind, principal: Principal, pids: &[Pid]) -> Judged<()> {
-    let Principal::Process(own) = principal else { return Ok(()) };
+    let Principal::Process(own) = principal else {
+        return Ok(());
+    };
     if kind == ActionKind::Send || kind.class() == Class::Observe {
         return Ok(());
     }
@@ -55,18 +61,25 @@ pub fn check_whom(kind: ActionKind, principal: Principal, pids: &[Pid]) -> Judge
         None => Ok(()),
         Some(other) => refuse(
             NotPermitted,
-            format_args!("process {own} may {kind} only itself, not process {other}; name it by its number, {own}"),
+            format_args!(
+                "process {own} may {kind} only itself, not process {other}; name it by its number, {own}"
+            ),
         ),
     }
 }
 
 /// Nothing ends, stops or restarts init.
 pub fn check_init(kind: ActionKind, pids: &[Pid]) -> Judged<()> {
-    let ends = matches!(kind, ActionKind::Kill | ActionKind::Suspend | ActionKind::Restart);
+    let ends = matches!(
+        kind,
+        ActionKind::Kill | ActionKind::Suspend | ActionKind::Restart
+    );
     if ends && pids.contains(&INIT) {
         return refuse(
             Protected,
-            format_args!("init (process {INIT}) keeps the system running, so no plan may {kind} it; leave it out"),
+            format_args!(
+                "init (process {INIT}) keeps the system running, so no plan may {kind} it; leave it out"
+            ),
         );
     }
     Ok(())
@@ -78,7 +91,10 @@ pub fn check_priority(principal: Principal, row: &Row<'_>, priority: Priority) -
     if row.pid == INIT && priority < row.priority {
         return refuse(
             Protected,
-            format_args!("init (process {INIT}) keeps its {} priority; {priority} would be lower", row.priority),
+            format_args!(
+                "init (process {INIT}) keeps its {} priority; {priority} would be lower",
+                row.priority
+            ),
         );
     }
     if principal != Principal::Operator && priority > row.priority.max(Priority::Normal) {
@@ -98,7 +114,10 @@ pub fn check_limit(principal: Principal, row: &Row<'_>, limit: Bytes) -> Judged<
     if row.pid == INIT && limit < row.limit {
         return refuse(
             Protected,
-            format_args!("init (process {INIT}) keeps its memory limit of {}; {limit} would be lower", row.limit),
+            format_args!(
+                "init (process {INIT}) keeps its memory limit of {}; {limit} would be lower",
+                row.limit
+            ),
         );
     }
     if principal != Principal::Operator && limit > row.limit.max(OWN_LIMIT) {

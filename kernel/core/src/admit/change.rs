@@ -25,7 +25,10 @@ pub struct Start<'a> {
 impl Judge<'_> {
     /// Starts processes of a program.
     pub(super) fn spawn(&mut self, start: Start<'_>) -> Judged<Operation> {
-        let ProgramView { name: program, footprint } = find_program(self.view, start.program)?;
+        let ProgramView {
+            name: program,
+            footprint,
+        } = find_program(self.view, start.program)?;
         let memory_limit = match start.memory_limit {
             None => Bytes(DEFAULT_LIMIT).max(*footprint),
             Some(limit) => {
@@ -52,7 +55,9 @@ impl Judge<'_> {
     ) -> Judged<Operation> {
         let mut changes: Vec<(Pid, Priority)> = Vec::with_capacity(rows.len());
         for index in rows {
-            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            let Some(row) = self.ledger.rows.get_mut(*index) else {
+                continue;
+            };
             let priority = priority.unwrap_or_else(|| row.priority.stepped(step));
             authority::check_priority(self.principal, row, priority)?;
             row.priority = priority;
@@ -70,7 +75,9 @@ impl Judge<'_> {
     ) -> Judged<Operation> {
         let mut changes: Vec<(Pid, Bytes)> = Vec::with_capacity(rows.len());
         for index in rows {
-            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            let Some(row) = self.ledger.rows.get_mut(*index) else {
+                continue;
+            };
             row.limit = check_limit(self.principal, row, next(row.limit), self.view.memory_total)?;
             changes.push((row.pid, row.limit));
         }
@@ -82,7 +89,9 @@ impl Judge<'_> {
         let mut to = Vec::with_capacity(rows.len());
         let mut full = Vec::new();
         for index in rows {
-            let Some(row) = self.ledger.rows.get_mut(*index) else { continue };
+            let Some(row) = self.ledger.rows.get_mut(*index) else {
+                continue;
+            };
             match row.mailbox_free.checked_sub(1) {
                 Some(left) => {
                     row.mailbox_free = left;
@@ -93,20 +102,32 @@ impl Judge<'_> {
         }
         if to.is_empty() {
             let full = listed(full, ROOM_FOR_LIST);
-            return refuse(TooMany, format_args!("no room for another message to {full}; send it later"));
+            return refuse(
+                TooMany,
+                format_args!("no room for another message to {full}; send it later"),
+            );
         }
-        Ok(Operation::Send { to, message: message.clone() })
+        Ok(Operation::Send {
+            to,
+            message: message.clone(),
+        })
     }
 }
 
 fn find_program<'a>(view: &'a View, wanted: &str) -> Judged<&'a ProgramView> {
     let wanted = wanted.trim();
-    let found = view.programs.iter().find(|program| is_same_name(&program.name, wanted));
+    let found = view
+        .programs
+        .iter()
+        .find(|program| is_same_name(&program.name, wanted));
     found.map_or_else(
         || {
             let names = view.programs.iter().map(|program| &*program.name);
             let there = listed(closest(wanted, names), ROOM_FOR_LIST);
-            refuse(NoSuchProgram, format_args!("no program \"{wanted}\"; there are {there}"))
+            refuse(
+                NoSuchProgram,
+                format_args!("no program \"{wanted}\"; there are {there}"),
+            )
         },
         Ok,
     )
@@ -116,43 +137,66 @@ fn check_start_limit(program: &Name, footprint: Bytes, limit: Bytes, total: Byte
     if limit < footprint {
         return refuse(
             OverQuota,
-            format_args!("a limit of {limit} is too low for {program}, whose start takes {footprint}; allow more"),
+            format_args!(
+                "a limit of {limit} is too low for {program}, whose start takes {footprint}; allow more"
+            ),
         );
     }
     if limit > total {
         return refuse(
             WouldExhaustMemory,
-            format_args!("a limit of {limit} is more than the {total} that the machine has for processes"),
+            format_args!(
+                "a limit of {limit} is more than the {total} that the machine has for processes"
+            ),
         );
     }
     Ok(())
 }
 
-fn check_limit(principal: Principal, row: &Row<'_>, limit: Option<Bytes>, total: Bytes) -> Judged<Bytes> {
-    let Row { pid, name, memory, footprint, .. } = row;
+fn check_limit(
+    principal: Principal,
+    row: &Row<'_>,
+    limit: Option<Bytes>,
+    total: Bytes,
+) -> Judged<Bytes> {
+    let Row {
+        pid,
+        name,
+        memory,
+        footprint,
+        ..
+    } = row;
     let Some(limit) = limit else {
         return refuse(
             WouldExhaustMemory,
-            format_args!("that limit for {name} {pid} is more than can be counted; the machine has {total} for processes"),
+            format_args!(
+                "that limit for {name} {pid} is more than can be counted; the machine has {total} for processes"
+            ),
         );
     };
     authority::check_limit(principal, row, limit)?;
     if limit > total {
         return refuse(
             WouldExhaustMemory,
-            format_args!("a limit of {limit} for {name} {pid} is more than the {total} that the machine has for processes"),
+            format_args!(
+                "a limit of {limit} for {name} {pid} is more than the {total} that the machine has for processes"
+            ),
         );
     }
     if limit < *memory {
         return refuse(
             OverQuota,
-            format_args!("{name} {pid} holds {memory} now, so its limit cannot be {limit}; choose more, or restart it first"),
+            format_args!(
+                "{name} {pid} holds {memory} now, so its limit cannot be {limit}; choose more, or restart it first"
+            ),
         );
     }
     if limit < *footprint {
         return refuse(
             OverQuota,
-            format_args!("a start of {name} {pid} takes {footprint}, so its limit cannot be {limit}; choose more"),
+            format_args!(
+                "a start of {name} {pid} takes {footprint}, so its limit cannot be {limit}; choose more"
+            ),
         );
     }
     Ok(limit)

@@ -93,13 +93,22 @@ impl<'a> Ledger<'a> {
     /// Ends a process, if it lives, and starts it anew.
     pub fn restart(&mut self, index: usize) -> Judged<()> {
         self.release(index);
-        let Some(Row { pid, name, footprint, limit, .. }) = self.rows.get(index).copied() else {
+        let Some(Row {
+            pid,
+            name,
+            footprint,
+            limit,
+            ..
+        }) = self.rows.get(index).copied()
+        else {
             return Ok(());
         };
         if footprint > limit {
             return refuse(
                 OverQuota,
-                format_args!("a start of {name} {pid} takes {footprint}, over its limit of {limit}; raise the limit first"),
+                format_args!(
+                    "a start of {name} {pid} takes {footprint}, over its limit of {limit}; raise the limit first"
+                ),
             );
         }
         self.take(name, 1, footprint)?;
@@ -122,7 +131,10 @@ impl<'a> Ledger<'a> {
             );
         }
         let free = self.memory_free;
-        let left = footprint.0.checked_mul(count.into()).and_then(|need| free.0.checked_sub(need));
+        let left = footprint
+            .0
+            .checked_mul(count.into())
+            .and_then(|need| free.0.checked_sub(need));
         let Some(left) = left else {
             let need = Bytes(footprint.0.saturating_mul(count.into()));
             // The footprint is not 0, or nothing would be left only if free was.
@@ -141,7 +153,9 @@ impl<'a> Ledger<'a> {
 
     /// Gives back what a living process holds.
     fn release(&mut self, index: usize) {
-        let Some(row) = self.rows.get_mut(index).filter(|row| row.is_alive()) else { return };
+        let Some(row) = self.rows.get_mut(index).filter(|row| row.is_alive()) else {
+            return;
+        };
         self.memory_free = Bytes(self.memory_free.0.saturating_add(row.memory.0));
         self.slots_free = self.slots_free.saturating_add(1);
         row.memory = Bytes(0);
@@ -149,14 +163,23 @@ impl<'a> Ledger<'a> {
 }
 
 fn row(process: &ProcessView) -> Row<'_> {
-    let ProcessView { info, footprint, mailbox_free, .. } = process;
+    let ProcessView {
+        info,
+        footprint,
+        mailbox_free,
+        ..
+    } = process;
     Row {
         pid: info.pid,
         name: &info.name,
         state: Some(info.state),
         priority: info.priority,
         limit: info.limit,
-        memory: if is_alive(info.state) { info.memory } else { Bytes(0) },
+        memory: if is_alive(info.state) {
+            info.memory
+        } else {
+            Bytes(0)
+        },
         footprint: *footprint,
         mailbox_free: *mailbox_free,
     }

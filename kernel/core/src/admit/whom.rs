@@ -63,17 +63,26 @@ impl Judge<'_> {
         authority::check_whom(kind, self.principal, &pids)?;
         authority::check_init(kind, &pids)?;
         let rows = || pids.iter().filter_map(|pid| self.ledger.find(*pid));
-        let fit: Vec<usize> = rows().filter(|(_, row)| need.is_met(row)).map(|(index, _)| index).collect();
+        let fit: Vec<usize> = rows()
+            .filter(|(_, row)| need.is_met(row))
+            .map(|(index, _)| index)
+            .collect();
         if fit.is_empty() {
             let states = listed(rows().map(|(_, row)| in_words(row)), ROOM_FOR_LIST);
-            return refuse(WrongState, format_args!("{kind} needs {}; {states}", need.words()));
+            return refuse(
+                WrongState,
+                format_args!("{kind} needs {}; {states}", need.words()),
+            );
         }
         Ok(fit)
     }
 
     /// The numbers of some rows.
     pub(super) fn pids(&self, rows: &[usize]) -> Vec<Pid> {
-        rows.iter().filter_map(|row| self.ledger.rows.get(*row)).map(|row| row.pid).collect()
+        rows.iter()
+            .filter_map(|row| self.ledger.rows.get(*row))
+            .map(|row| row.pid)
+            .collect()
     }
 
     /// The processes that a target means; everything it names must exist.
@@ -85,10 +94,16 @@ impl Judge<'_> {
         if found.pids.is_empty() {
             // Cut here, so that a long target does not push out the rest.
             let target = Text::<120>::format(format_args!("{target}"));
-            let less = if except.is_empty() { "" } else { ", less the exceptions" };
+            let less = if except.is_empty() {
+                ""
+            } else {
+                ", less the exceptions"
+            };
             return refuse(
                 NoSuchTarget,
-                format_args!("\"{target}\"{less} means no process; list processes to see who is there"),
+                format_args!(
+                    "\"{target}\"{less} means no process; list processes to see who is there"
+                ),
             );
         }
         Ok(found.pids)
@@ -98,12 +113,24 @@ impl Judge<'_> {
         let there = || self.view.processes.iter().map(|process| &process.info);
         match missing {
             ProcessRef::Pid(pid) => {
-                let there = listed(there().map(|info| format!("{} {}", info.name, info.pid)), ROOM_FOR_LIST);
-                refuse(NoSuchTarget, format_args!("no process {pid}; there are {there}"))
+                let there = listed(
+                    there().map(|info| format!("{} {}", info.name, info.pid)),
+                    ROOM_FOR_LIST,
+                );
+                refuse(
+                    NoSuchTarget,
+                    format_args!("no process {pid}; there are {there}"),
+                )
             }
             ProcessRef::Name(name) => {
-                let there = listed(closest(name, there().map(|info| &*info.name)), ROOM_FOR_LIST);
-                refuse(NoSuchTarget, format_args!("no process \"{name}\"; there are {there}"))
+                let there = listed(
+                    closest(name, there().map(|info| &*info.name)),
+                    ROOM_FOR_LIST,
+                );
+                refuse(
+                    NoSuchTarget,
+                    format_args!("no process \"{name}\"; there are {there}"),
+                )
             }
         }
     }

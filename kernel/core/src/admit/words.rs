@@ -23,13 +23,20 @@ impl Refusal {
     /// A refusal with a sentence. The sentence may quote a plan's names: what
     /// a terminal would obey is taken out.
     pub fn new(reason: Reason, sentence: fmt::Arguments<'_>) -> Self {
-        Self { reason, text: Text::format(format_args!("{}", OneLine(sentence))) }
+        Self {
+            reason,
+            text: Text::format(format_args!("{}", OneLine(sentence))),
+        }
     }
 
     /// The rejection of this action of the plan, or of all of it.
     pub fn about(self, action: Option<usize>) -> Rejection {
         let action = action.and_then(|index| u8::try_from(index).ok());
-        Rejection { action, reason: self.reason, text: self.text }
+        Rejection {
+            action,
+            reason: self.reason,
+            text: self.text,
+        }
     }
 }
 
@@ -62,8 +69,9 @@ pub fn listed<T: Display>(items: impl IntoIterator<Item = T>, room: usize) -> St
 /// Names without repetitions, those most like `wanted` first.
 pub fn closest<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
-    let mut ranked: Vec<_> =
-        names.map(|name| (distance(&wanted, &name.to_lowercase()), name)).collect();
+    let mut ranked: Vec<_> = names
+        .map(|name| (distance(&wanted, &name.to_lowercase()), name))
+        .collect();
     ranked.sort_unstable();
     ranked.dedup();
     ranked.into_iter().map(|(_, name)| name).collect()
@@ -110,7 +118,10 @@ mod tests {
     #[test]
     fn the_closest_name_comes_first_and_once() {
         let names = ["hog", "worker", "counter", "worker"];
-        assert_eq!(closest("WRKER", names.into_iter()), ["worker", "counter", "hog"]);
+        assert_eq!(
+            closest("WRKER", names.into_iter()),
+            ["worker", "counter", "hog"]
+        );
     }
 
     #[test]
@@ -123,7 +134,10 @@ mod tests {
 
     #[test]
     fn a_sentence_cannot_steer_a_terminal() {
-        let refusal = Refusal::new(Reason::Malformed, format_args!("no \"{}\"", "a\u{1b}[2J\nb"));
+        let refusal = Refusal::new(
+            Reason::Malformed,
+            format_args!("no \"{}\"", "a\u{1b}[2J\nb"),
+        );
         assert_eq!(refusal.about(Some(3)).text.as_str(), "no \"a?[2J b\"");
     }
 }

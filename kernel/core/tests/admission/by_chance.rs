@@ -32,7 +32,11 @@ fn is_alive(process: &ProcessView) -> bool {
 /// What a start takes. Names can repeat in a random system; the first counts.
 fn footprint(view: &View, program: &str) -> Bytes {
     let name = program.to_lowercase();
-    view.programs.iter().find(|one| one.name.to_lowercase() == name).unwrap().footprint
+    let found = view
+        .programs
+        .iter()
+        .find(|one| one.name.to_lowercase() == name);
+    found.map_or_else(|| panic!("no program {program}"), |one| one.footprint)
 }
 
 /// Does the operations with plain signed sums; says what memory and places
@@ -44,9 +48,15 @@ fn lowest(view: &View, operations: &[Operation]) -> (i128, i128) {
         .filter(|process| is_alive(process))
         .map(|process| (process.info.pid, process.info.memory.0.into()))
         .collect();
-    let footprints: BTreeMap<Pid, i128> =
-        view.processes.iter().map(|process| (process.info.pid, process.footprint.0.into())).collect();
-    let (mut free, mut slots) = (i128::from(view.memory_free.0), i128::from(view.process_slots));
+    let footprints: BTreeMap<Pid, i128> = view
+        .processes
+        .iter()
+        .map(|process| (process.info.pid, process.footprint.0.into()))
+        .collect();
+    let (mut free, mut slots) = (
+        i128::from(view.memory_free.0),
+        i128::from(view.process_slots),
+    );
     let mut lowest = (free, slots);
     for operation in operations {
         match operation {
@@ -118,13 +128,23 @@ proptest! {
     }
 }
 
-fn check_operations(view: &View, principal: Principal, operations: &[Operation]) -> Result<(), TestCaseError> {
+fn check_operations(
+    view: &View,
+    principal: Principal,
+    operations: &[Operation],
+) -> Result<(), TestCaseError> {
     let (memory, slots) = lowest(view, operations);
-    prop_assert!(memory >= 0 && slots >= 0, "{memory} bytes, {slots} places left");
+    prop_assert!(
+        memory >= 0 && slots >= 0,
+        "{memory} bytes, {slots} places left"
+    );
     for operation in operations {
         let pids = pids(operation);
         for pid in &pids {
-            let process = view.processes.iter().find(|process| process.info.pid == *pid);
+            let process = view
+                .processes
+                .iter()
+                .find(|process| process.info.pid == *pid);
             prop_assert!(process.is_some(), "no process {pid}");
         }
         let is_in_order = pids.windows(2).all(|pair| pair[0] < pair[1]);
@@ -134,7 +154,12 @@ fn check_operations(view: &View, principal: Principal, operations: &[Operation])
             check_own(view, own, operation)?;
         }
         match operation {
-            Operation::Spawn { program, count, memory_limit, .. } => {
+            Operation::Spawn {
+                program,
+                count,
+                memory_limit,
+                ..
+            } => {
                 prop_assert!((1..=MAX_COUNT).contains(count));
                 prop_assert!(*memory_limit >= footprint(view, program));
             }
@@ -149,16 +174,30 @@ fn check_operations(view: &View, principal: Principal, operations: &[Operation])
 
 /// Init is never ended, stopped or lowered.
 fn check_init(view: &View, operation: &Operation) -> Result<(), TestCaseError> {
-    let Some(init) = view.processes.iter().find(|process| process.info.pid == INIT) else { return Ok(()) };
+    let Some(init) = view
+        .processes
+        .iter()
+        .find(|process| process.info.pid == INIT)
+    else {
+        return Ok(());
+    };
     match operation {
         Operation::Kill(pids) | Operation::Suspend(pids) | Operation::Restart(pids) => {
             prop_assert!(!pids.contains(&INIT));
         }
         Operation::SetPriority(changes) => {
-            prop_assert!(changes.iter().all(|(pid, priority)| *pid != INIT || *priority >= init.info.priority));
+            prop_assert!(
+                changes
+                    .iter()
+                    .all(|(pid, priority)| *pid != INIT || *priority >= init.info.priority)
+            );
         }
         Operation::SetLimit(changes) => {
-            prop_assert!(changes.iter().all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit));
+            prop_assert!(
+                changes
+                    .iter()
+                    .all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit)
+            );
         }
         _ => {}
     }
@@ -172,7 +211,11 @@ fn check_own(view: &View, own: Pid, operation: &Operation) -> Result<(), TestCas
         Operation::Inspect(_) | Operation::Send { .. } => {}
         other => prop_assert!(pids(other).iter().all(|pid| *pid == own), "{other:?}"),
     }
-    let Some(process) = view.processes.iter().find(|process| process.info.pid == own) else {
+    let Some(process) = view
+        .processes
+        .iter()
+        .find(|process| process.info.pid == own)
+    else {
         return Err(TestCaseError::fail("the principal is gone"));
     };
     match operation {

@@ -20,7 +20,12 @@ pub fn process(pid: Pid, name: &str, state: State, priority: Priority, memory: u
         memory: Bytes(memory),
         limit: Bytes(8 * M),
     };
-    ProcessView { info, started_ns: pid.into(), footprint: Bytes(M), mailbox_free: 2 }
+    ProcessView {
+        info,
+        started_ns: pid.into(),
+        footprint: Bytes(M),
+        mailbox_free: 2,
+    }
 }
 
 /// Eight processes, two of them dead, one with a full mailbox; 10M are free.
@@ -38,10 +43,17 @@ pub fn view() -> View {
         process(10, "pinger", Exited, Normal, 0),
     ];
     processes[5].mailbox_free = 0;
-    let program = |name, footprint| ProgramView { name: Name::cut(name), footprint: Bytes(footprint) };
+    let program = |name, footprint| ProgramView {
+        name: Name::cut(name),
+        footprint: Bytes(footprint),
+    };
     View {
         processes,
-        programs: vec![program("counter", M), program("hog", M), program("whale", 3 * M)],
+        programs: vec![
+            program("counter", M),
+            program("hog", M),
+            program("whale", 3 * M),
+        ],
         memory_total: Bytes(64 * M),
         memory_free: Bytes(10 * M),
         process_slots: 20,
@@ -56,7 +68,8 @@ pub fn judge_on(view: &View, principal: Principal, actions: &str) -> Verdict {
 }
 
 pub fn admitted_on(view: &View, principal: Principal, actions: &str) -> Vec<Operation> {
-    judge_on(view, principal, actions).unwrap_or_else(|rejections| panic!("{actions}: {rejections:?}"))
+    judge_on(view, principal, actions)
+        .unwrap_or_else(|rejections| panic!("{actions}: {rejections:?}"))
 }
 
 pub fn admitted(actions: &str) -> Vec<Operation> {

@@ -20,13 +20,27 @@ fn pid() -> impl Strategy<Value = Pid> {
 }
 
 fn name() -> impl Strategy<Value = Name> {
-    let known = select(vec!["init", "shell", "worker", "hog", "Worker", "HOG", " hog ", "counter"]);
-    let odd = select(vec!["ghost", "", "*", "7", "99999999999", "007", "a\u{1b}[2J", "Ünïcode"]);
+    let known = select(vec![
+        "init", "shell", "worker", "hog", "Worker", "HOG", " hog ", "counter",
+    ]);
+    let odd = select(vec![
+        "ghost",
+        "",
+        "*",
+        "7",
+        "99999999999",
+        "007",
+        "a\u{1b}[2J",
+        "Ünïcode",
+    ]);
     prop_oneof![6 => known.prop_map(Name::cut), 2 => odd.prop_map(Name::cut), 1 => ".{0,40}".prop_map(|name| Name::cut(&name))]
 }
 
 fn text<const N: usize>() -> impl Strategy<Value = Text<N>> {
-    prop_oneof![Just(Text::cut("")), ".{0,80}".prop_map(|text| Text::cut(&text))]
+    prop_oneof![
+        Just(Text::cut("")),
+        ".{0,80}".prop_map(|text| Text::cut(&text))
+    ]
 }
 
 /// Sizes around those of the systems below, and the ends of the range.
@@ -35,7 +49,10 @@ fn bytes() -> impl Strategy<Value = Bytes> {
 }
 
 fn process_ref() -> impl Strategy<Value = ProcessRef> {
-    prop_oneof![pid().prop_map(ProcessRef::Pid), name().prop_map(ProcessRef::Name)]
+    prop_oneof![
+        pid().prop_map(ProcessRef::Pid),
+        name().prop_map(ProcessRef::Name)
+    ]
 }
 
 pub fn refs() -> impl Strategy<Value = Vec<ProcessRef>> {
@@ -65,22 +82,36 @@ fn filter() -> impl Strategy<Value = Filter> {
         (rare(0u8..100), rare(0u8..100)),
         (size(), size()),
     )
-        .prop_map(|(name, state, priority, (cpu_over, cpu_under), (memory_over, memory_under))| Filter {
-            name,
-            state,
-            priority,
-            cpu_over,
-            cpu_under,
-            memory_over,
-            memory_under,
-        })
+        .prop_map(
+            |(name, state, priority, (cpu_over, cpu_under), (memory_over, memory_under))| Filter {
+                name,
+                state,
+                priority,
+                cpu_over,
+                cpu_under,
+                memory_over,
+                memory_under,
+            },
+        )
 }
 
 pub fn selector() -> impl Strategy<Value = Selector> {
     let place = || option::weighted(0.4, prop_oneof![8 => 0u32..6, 1 => Just(u32::MAX)]);
-    (filter(), option::of(word(RankKey::ALL)), option::of(word(Order::ALL)), place(), place())
+    (
+        filter(),
+        option::of(word(RankKey::ALL)),
+        option::of(word(Order::ALL)),
+        place(),
+        place(),
+    )
         // A place of 0 is malformed, and the rule's slices make something else of it.
-        .prop_map(|(filter, by, order, take, nth)| Selector { filter, by, order, take, nth: nth.map(|nth| nth.max(1)) })
+        .prop_map(|(filter, by, order, take, nth)| Selector {
+            filter,
+            by,
+            order,
+            take,
+            nth: nth.map(|nth| nth.max(1)),
+        })
 }
 
 pub fn target() -> impl Strategy<Value = Target> {
@@ -130,26 +161,44 @@ fn supported() -> BoxedStrategy<Action> {
 fn unsupported() -> BoxedStrategy<Action> {
     prop_oneof![
         option::of(target()).prop_map(|target| Action::Explain { target }),
-        text().prop_map(|query| Action::Search { query, r#where: None }),
-        text().prop_map(|path| Action::ReadFile { path }),
-        (name(), any::<u32>()).prop_map(|(program, count)| Action::Scale { program: ProgramName(program), count }),
-        (target(), 1u8..=100).prop_map(|(target, percent)| match Percent::new(percent) {
-            Some(percent) => Action::SetCpuLimit { target, percent, except: None },
-            None => Action::Reclaim { target, except: None },
+        text().prop_map(|query| Action::Search {
+            query,
+            r#where: None
         }),
-        word(Policy::ALL).prop_map(|policy| Action::SetScheduler { policy, quantum_ms: None }),
+        text().prop_map(|path| Action::ReadFile { path }),
+        (name(), any::<u32>()).prop_map(|(program, count)| Action::Scale {
+            program: ProgramName(program),
+            count
+        }),
+        (target(), 1u8..=100).prop_map(|(target, percent)| match Percent::new(percent) {
+            Some(percent) => Action::SetCpuLimit {
+                target,
+                percent,
+                except: None
+            },
+            None => Action::Reclaim {
+                target,
+                except: None
+            },
+        }),
+        word(Policy::ALL).prop_map(|policy| Action::SetScheduler {
+            policy,
+            quantum_ms: None
+        }),
         (target(), target()).prop_map(|(from, to)| Action::Connect { from, to }),
         (target(), target()).prop_map(|(from, to)| Action::Disconnect { from, to }),
         (text(), text()).prop_map(|(path, content)| Action::WriteFile { path, content }),
         text().prop_map(|path| Action::DeleteFile { path }),
-        (word(RuleWhen::ALL), target(), word(RuleDo::ALL)).prop_map(|(when, target, r#do)| Action::SetRule {
-            when,
-            target,
-            r#do,
-            threshold: None,
-            priority: None,
-            bytes: None,
-            limit: None,
+        (word(RuleWhen::ALL), target(), word(RuleDo::ALL)).prop_map(|(when, target, r#do)| {
+            Action::SetRule {
+                when,
+                target,
+                r#do,
+                threshold: None,
+                priority: None,
+                bytes: None,
+                limit: None,
+            }
         }),
         any::<u32>().prop_map(|id| Action::ClearRule { id }),
         text().prop_map(|fact| Action::Remember { fact }),
@@ -176,24 +225,50 @@ fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
         (bytes(), bytes(), bytes()),
         (0u64..9, 0u32..3),
     )
-        .prop_map(move |((name, state, priority, cpu), (memory, limit, footprint), (started_ns, mailbox_free))| {
-            let name = if pid == 1 { Name::cut("init") } else { name };
-            let info = ProcessInfo { pid, name, state, priority, cpu: cpu * 20, memory, limit };
-            ProcessView { info, started_ns, footprint, mailbox_free }
-        })
+        .prop_map(
+            move |(
+                (name, state, priority, cpu),
+                (memory, limit, footprint),
+                (started_ns, mailbox_free),
+            )| {
+                let name = if pid == 1 { Name::cut("init") } else { name };
+                let info = ProcessInfo {
+                    pid,
+                    name,
+                    state,
+                    priority,
+                    cpu: cpu * 20,
+                    memory,
+                    limit,
+                };
+                ProcessView {
+                    info,
+                    started_ns,
+                    footprint,
+                    mailbox_free,
+                }
+            },
+        )
 }
 
 pub fn view() -> impl Strategy<Value = View> {
     let processes = btree_set(1u32..16, 0..10)
         .prop_flat_map(|pids| pids.into_iter().map(process).collect::<Vec<_>>());
     let program = (name(), bytes()).prop_map(|(name, footprint)| ProgramView { name, footprint });
-    (processes, vec(program, 0..5), bytes(), bytes(), prop_oneof![4 => 0u32..20, 1 => any::<u32>()]).prop_map(
-        |(processes, programs, memory_total, memory_free, process_slots)| View {
-            processes,
-            programs,
-            memory_total,
-            memory_free,
-            process_slots,
-        },
+    (
+        processes,
+        vec(program, 0..5),
+        bytes(),
+        bytes(),
+        prop_oneof![4 => 0u32..20, 1 => any::<u32>()],
     )
+        .prop_map(
+            |(processes, programs, memory_total, memory_free, process_slots)| View {
+                processes,
+                programs,
+                memory_total,
+                memory_free,
+                process_slots,
+            },
+        )
 }

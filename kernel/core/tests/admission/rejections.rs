@@ -15,11 +15,14 @@ fn check(cases: &[(&str, &str)]) {
 
 #[test]
 fn malformed() {
-    assert_eq!(rejected(""), ["plan Malformed: the plan is empty; it takes one to eight actions"]);
+    assert_eq!(
+        rejected(""),
+        ["plan Malformed: the plan is empty; it takes one to eight actions"]
+    );
     check(&[
         (
             r#"{"action":"shutdown","mode":"halt"},{"action":"status"}"#,
-            "Malformed: nothing can follow a shutdown; make it the last action of the plan",
+            "Malformed: only an answer can follow a shutdown; make it the last thing that the plan does",
         ),
         (
             r#"{"action":"set_priority","target":"hog"}"#,
@@ -61,15 +64,30 @@ fn malformed() {
             r#"{"action":"send","to":"hog","message":" "}"#,
             "Malformed: the message of send is empty; it needs words",
         ),
-        (r#"{"action":"answer","text":""}"#, "Malformed: the text of answer is empty; it needs words"),
-        (r#"{"action":"ask","question":""}"#, "Malformed: the question of ask is empty; it needs words"),
-        (r#"{"action":"refuse","reason":"\n"}"#, "Malformed: the reason of refuse is empty; it needs words"),
+        (
+            r#"{"action":"answer","text":""}"#,
+            "Malformed: the text of answer is empty; it needs words",
+        ),
+        (
+            r#"{"action":"ask","question":""}"#,
+            "Malformed: the question of ask is empty; it needs words",
+        ),
+        (
+            r#"{"action":"refuse","reason":"\n"}"#,
+            "Malformed: the reason of refuse is empty; it needs words",
+        ),
     ]);
     for kind in ["inspect", "kill", "suspend", "resume", "restart"] {
         let action = format!(r#"{{"action":"{kind}","target":{{"nth":0}}}}"#);
-        assert_eq!(rejected(&action), ["0 Malformed: a selector's nth of 0 means nobody; 1 is the first"]);
+        assert_eq!(
+            rejected(&action),
+            ["0 Malformed: a selector's nth of 0 means nobody; 1 is the first"]
+        );
         let action = format!(r#"{{"action":"{kind}","target":{{"take":0}}}}"#);
-        assert_eq!(rejected(&action), ["0 Malformed: a selector's take of 0 means nobody; take at least 1"]);
+        assert_eq!(
+            rejected(&action),
+            ["0 Malformed: a selector's take of 0 means nobody; take at least 1"]
+        );
     }
 }
 
@@ -93,11 +111,18 @@ fn unsupported() {
         r#"{"action":"forget","fact":"x"}"#,
         r#"{"action":"undo"}"#,
     ];
-    assert_eq!(all.len() + SUPPORTED.len(), ActionKind::ALL.len(), "every other action is tried");
+    assert_eq!(
+        all.len() + SUPPORTED.len(),
+        ActionKind::ALL.len(),
+        "every other action is tried"
+    );
     for action in all {
         for principal in [OPERATOR, Principal::Process(4)] {
             let lines = rejected_on(&view(), principal, action);
-            assert!(lines[0].starts_with("0 Unsupported: this kernel does not do "), "{lines:?}");
+            assert!(
+                lines[0].starts_with("0 Unsupported: this kernel does not do "),
+                "{lines:?}"
+            );
         }
     }
     for what in ["files", "rules", "endpoints", "devices", "audit"] {
@@ -134,14 +159,26 @@ fn no_such_target() {
             "NoSuchTarget: \"\" means no process; list processes to see who is there",
         ),
     ]);
-    for kind in ["inspect", "kill", "suspend", "resume", "restart", "set_priority", "set_memory_limit", "grant_memory"] {
+    for kind in [
+        "inspect",
+        "kill",
+        "suspend",
+        "resume",
+        "restart",
+        "set_priority",
+        "set_memory_limit",
+        "grant_memory",
+    ] {
         let more = match kind {
             "set_priority" => r#","step":1"#,
             "set_memory_limit" | "grant_memory" => r#","bytes":4194304"#,
             _ => "",
         };
         let lines = rejected(&format!(r#"{{"action":"{kind}","target":"ghost"{more}}}"#));
-        assert!(lines[0].starts_with("0 NoSuchTarget: no process \"ghost\"; there are "), "{lines:?}");
+        assert!(
+            lines[0].starts_with("0 NoSuchTarget: no process \"ghost\"; there are "),
+            "{lines:?}"
+        );
     }
     let lines = rejected(r#"{"action":"send","to":"ghost","message":"x"}"#);
     assert!(lines[0].starts_with("0 NoSuchTarget: "), "{lines:?}");
@@ -158,9 +195,18 @@ fn no_such_program() {
 #[test]
 fn wrong_state() {
     check(&[
-        (r#"{"action":"suspend","target":6}"#, "WrongState: suspend needs a living process that is not suspended; worker 6 is suspended"),
-        (r#"{"action":"suspend","target":9}"#, "WrongState: suspend needs a living process that is not suspended; crasher 9 is crashed"),
-        (r#"{"action":"resume","target":[4,9]}"#, "WrongState: resume needs a suspended process; worker 4 is ready, crasher 9 is crashed"),
+        (
+            r#"{"action":"suspend","target":6}"#,
+            "WrongState: suspend needs a living process that is not suspended; worker 6 is suspended",
+        ),
+        (
+            r#"{"action":"suspend","target":9}"#,
+            "WrongState: suspend needs a living process that is not suspended; crasher 9 is crashed",
+        ),
+        (
+            r#"{"action":"resume","target":[4,9]}"#,
+            "WrongState: resume needs a suspended process; worker 4 is ready, crasher 9 is crashed",
+        ),
         (
             r#"{"action":"set_priority","target":9,"step":1}"#,
             "WrongState: set_priority needs a living process (restart brings one back); crasher 9 is crashed",
@@ -186,7 +232,10 @@ fn actions_that_contradict_each_other() {
         let plan = format!(r#"{{"action":"kill","target":4}},{{"action":"{second}","target":4}}"#);
         let lines = rejected(&plan);
         assert!(lines[0].starts_with("1 WrongState: "), "{lines:?}");
-        assert!(lines[0].ends_with("worker 4 is ended earlier in this plan"), "{lines:?}");
+        assert!(
+            lines[0].ends_with("worker 4 is ended earlier in this plan"),
+            "{lines:?}"
+        );
     }
 }
 
@@ -196,7 +245,9 @@ fn protected() {
         for target in ["1", r#""init""#, r#"["worker","Init"]"#] {
             assert_eq!(
                 rejected(&format!(r#"{{"action":"{kind}","target":{target}}}"#)),
-                [format!("0 Protected: init (process 1) keeps the system running, so no plan may {kind} it; leave it out")]
+                [format!(
+                    "0 Protected: init (process 1) keeps the system running, so no plan may {kind} it; leave it out"
+                )]
             );
         }
     }
@@ -215,14 +266,32 @@ fn protected() {
 #[test]
 fn not_permitted() {
     let own = Principal::Process(4);
-    for kind in ["kill", "suspend", "resume", "restart", "set_priority", "set_memory_limit", "grant_memory"] {
+    for kind in [
+        "kill",
+        "suspend",
+        "resume",
+        "restart",
+        "set_priority",
+        "set_memory_limit",
+        "grant_memory",
+    ] {
         let more = match kind {
             "set_priority" => r#","step":-1"#,
             "set_memory_limit" | "grant_memory" => r#","bytes":4194304"#,
             _ => "",
         };
-        for target in ["7", "1", "\"*\"", "\"worker\"", r#"{"by":"memory","take":1}"#] {
-            let lines = rejected_on(&view(), own, &format!(r#"{{"action":"{kind}","target":{target}{more}}}"#));
+        for target in [
+            "7",
+            "1",
+            "\"*\"",
+            "\"worker\"",
+            r#"{"by":"memory","take":1}"#,
+        ] {
+            let lines = rejected_on(
+                &view(),
+                own,
+                &format!(r#"{{"action":"{kind}","target":{target}{more}}}"#),
+            );
             let start = format!("0 NotPermitted: process 4 may {kind} only itself, not process ");
             assert!(lines[0].starts_with(&start), "{lines:?}");
         }
@@ -255,7 +324,9 @@ fn stale() {
         let status = r#"{"action":"status"}"#;
         assert_eq!(
             rejected_on(&view(), Principal::Process(gone), status),
-            [format!("plan Stale: process {gone}, which asked for this, is gone; nothing was done")]
+            [format!(
+                "plan Stale: process {gone}, which asked for this, is gone; nothing was done"
+            )]
         );
     }
 }
@@ -279,7 +350,11 @@ fn over_quota() {
     let mut view = view();
     view.processes[5].info.memory = Bytes(4096);
     assert_eq!(
-        rejected_on(&view, OPERATOR, r#"{"action":"set_memory_limit","target":8,"bytes":8192}"#),
+        rejected_on(
+            &view,
+            OPERATOR,
+            r#"{"action":"set_memory_limit","target":8,"bytes":8192}"#
+        ),
         ["0 OverQuota: a start of logger 8 takes 1M, so its limit cannot be 8K; choose more"]
     );
     view.processes[5].info.limit = Bytes(8192);
@@ -314,7 +389,9 @@ fn would_exhaust_memory() {
     let restart = r#"{"action":"restart","target":"crasher"}"#;
     assert_eq!(
         rejected_on(&view, OPERATOR, restart),
-        ["0 WouldExhaustMemory: starting 1 crasher takes 1M and 0B is free to give; 0 would fit, or end something first"]
+        [
+            "0 WouldExhaustMemory: starting 1 crasher takes 1M and 0B is free to give; 0 would fit, or end something first"
+        ]
     );
 }
 
@@ -353,8 +430,19 @@ fn every_action_of_a_plan_is_judged_and_what_is_rejected_leaves_no_trace() {
         r#"{"action":"undo"}"#,
     ];
     let lines = rejected(&plan.join(","));
-    let starts: Vec<_> = lines.iter().filter_map(|line| line.split(':').next()).collect();
-    assert_eq!(starts, ["0 NoSuchTarget", "1 Protected", "2 WouldExhaustMemory", "5 Unsupported"]);
+    let starts: Vec<_> = lines
+        .iter()
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    assert_eq!(
+        starts,
+        [
+            "0 NoSuchTarget",
+            "1 Protected",
+            "2 WouldExhaustMemory",
+            "5 Unsupported"
+        ]
+    );
 }
 
 #[test]
@@ -362,9 +450,19 @@ fn a_full_table_of_long_names_still_gives_whole_sentences() {
     let mut view = view();
     let long = "x".repeat(32);
     view.processes = (20..84)
-        .map(|pid| process(pid, &long, proviso_abi::State::Ready, proviso_abi::Priority::Low, M))
+        .map(|pid| {
+            process(
+                pid,
+                &long,
+                proviso_abi::State::Ready,
+                proviso_abi::Priority::Low,
+                M,
+            )
+        })
         .collect();
-    view.programs.iter_mut().for_each(|program| program.name = Name::cut(&long));
+    view.programs
+        .iter_mut()
+        .for_each(|program| program.name = Name::cut(&long));
     let wanted = "y".repeat(32);
     for action in [
         format!(r#"{{"action":"spawn","program":"{wanted}"}}"#),
