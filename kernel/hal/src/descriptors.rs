@@ -66,8 +66,8 @@ pub fn init() {
 /// Sets where the processor stores the state of a process that traps.
 ///
 /// # Safety
-/// 1. `top` is 16-byte aligned. 2. The bytes below it hold a
-/// [`crate::context::Context`] until the next call.
+/// 1. `top` is 16-byte aligned.
+/// 2. The bytes below it hold a [`crate::context::Context`] until the next call.
 pub(crate) unsafe fn set_trap_stack(top: u64) {
     // SAFETY: 1. Interrupts are off in ring 0. 2. The caller's promises.
     unsafe { (*TABLES.tss.get()).privilege_stack_table[0] = VirtAddr::new(top) };

@@ -68,7 +68,8 @@ global_asm!(
 ///
 /// # Safety
 /// 1. `context` is what [`TRAP_STACK`] and the task state segment point at the
-///    end of. 2. Its selectors are those of ring 3, its flags have interrupts on.
+///    end of.
+/// 2. Its selectors are those of ring 3, its flags have interrupts on.
 /// 3. The address space in force is the process's, with the kernel mapped.
 /// 4. With `sysret`, `rip` is canonical: `sysret` to another address faults in
 ///    ring 0 on the process's stack (Intel SDM vol. 2B, SYSRET).

@@ -1,7 +1,5 @@
 //! The kernel's heap: one fixed block of physical memory.
 
-use core::sync::atomic::{AtomicUsize, Ordering};
-
 use linked_list_allocator::LockedHeap;
 
 /// The budget for everything that the kernel keeps records of, in bytes.
@@ -9,7 +7,6 @@ pub const SIZE: usize = 2 << 20;
 
 #[global_allocator]
 static HEAP: LockedHeap = LockedHeap::empty();
-static BASE: AtomicUsize = AtomicUsize::new(0);
 
 /// Hands the heap its block.
 ///
@@ -17,7 +14,6 @@ static BASE: AtomicUsize = AtomicUsize::new(0);
 /// 1. `base` is the start of [`SIZE`] writable bytes that nobody else uses.
 /// 2. Called once.
 pub unsafe fn init(base: *mut u8) {
-    BASE.store(base as usize, Ordering::Relaxed);
     // SAFETY: the caller's promises are the ones that are needed.
     unsafe { HEAP.lock().init(base, SIZE) };
 }
@@ -25,10 +21,4 @@ pub unsafe fn init(base: *mut u8) {
 /// Bytes in use.
 pub fn used() -> usize {
     HEAP.lock().used()
-}
-
-/// Whether a block lies within the heap, whose memory is contiguous.
-pub fn contains(address: usize, length: usize) -> bool {
-    let base = BASE.load(Ordering::Relaxed);
-    address >= base && address.saturating_add(length) <= base + SIZE
 }

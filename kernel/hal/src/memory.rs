@@ -49,8 +49,9 @@ impl Memory {
     /// [`NoMemory`] if no region has room for the heap.
     ///
     /// # Safety
-    /// 1. `window` is where all of physical memory is mapped writable. 2. The
-    /// regions are true: nobody uses what is called usable. 3. Called once.
+    /// 1. `window` is where all of physical memory is mapped writable.
+    /// 2. The regions are true: nobody uses what is called usable.
+    /// 3. Called once.
     pub unsafe fn take_over(window: u64, regions: &MemoryRegions) -> Result<Self, NoMemory> {
         WINDOW.call_once(|| window);
         let heap = crate::heap::SIZE as u64;

@@ -95,7 +95,7 @@ impl Space {
             .filter(|end| *end <= USER_END)
             .ok_or(NoMemory)?;
         // An upper bound that no machine of ours reaches keeps the sums below small.
-        if address % FRAME != 0 || pages > memory.free() {
+        if !address.is_multiple_of(FRAME) || pages > memory.free() {
             return Err(NoMemory);
         }
         let needed = pages + self.missing_tables(address, end);

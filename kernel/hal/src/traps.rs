@@ -84,7 +84,8 @@ pub fn init() {
 ///
 /// # Safety
 /// 1. The address space in force is the one of this context's process, with the
-/// kernel mapped in it. 2. The context was made by [`Context::start`].
+///    kernel mapped in it.
+/// 2. The context was made by [`Context::start`].
 pub(crate) unsafe fn run(context: &mut Context) -> Trap {
     let top = (&raw mut *context).wrapping_add(1) as u64;
     TRAP_STACK.set(top);
