@@ -15,13 +15,16 @@ use core::time::Duration;
 
 use proviso_console::commands::{self, Input, Request};
 use proviso_console::{Conversation, Editor, Event, MAX_LINE, Terminal, greeting};
+use proviso_user::abi::{Effect, IntentEvent};
 use proviso_user::system::{self, read_console};
-use proviso_user::{Args, Error, Intent, clock, program, submit_plan, submit_sentence};
+use proviso_user::{Args, Error, Intent, clock, program, sleep, submit_plan, submit_sentence};
 
 program!(main);
 
 /// How often something typed is looked for while the kernel or the model is busy.
 const LOOK: Duration = Duration::from_millis(50);
+/// Longer than the machine takes to go down.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// The most bytes typed ahead that are kept; beyond, somebody leans on a key.
@@ -145,6 +148,10 @@ impl Shell {
             match intent.follow(Some(LOOK)) {
                 Ok(event) => {
                     self.say(&talk.event(&event, clock().saturating_sub(begin)));
+                    if is_farewell(&event) {
+                        // The machine goes down meanwhile: no prompt any more.
+                        sleep(FAREWELL);
+                    }
                     if event.is_final() {
                         return;
                     }
@@ -168,4 +175,10 @@ impl Shell {
         self.typed.drain(..=position);
         true
     }
+}
+
+/// Whether the machine goes down now.
+fn is_farewell(event: &IntentEvent) -> bool {
+    let down = |effect: &Effect| matches!(effect, Effect::ShuttingDown(_));
+    matches!(event, IntentEvent::Done { effects, .. } if effects.iter().any(down))
 }

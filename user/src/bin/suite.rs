@@ -1,0 +1,5 @@
+#![no_std]
+#![no_main]
+use proviso_user::{Args, program};
+program!(main);
+fn main(_: Args) {}
