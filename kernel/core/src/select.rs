@@ -64,14 +64,15 @@ pub fn select(selector: &Selector, view: &View) -> Vec<Pid> {
         .iter()
         .filter(|process| process.info.pid != INIT && passes(process, &selector.filter))
         .collect();
+    // The sort is stable and the view is by number: of equals, the lower comes
+    // first, whichever end of the ranking does.
     found.sort_by(|a, b| {
         let ranked = rank(a, by).cmp(&rank(b, by));
-        let ranked = if is_lowest_first {
+        if is_lowest_first {
             ranked
         } else {
             ranked.reverse()
-        };
-        ranked.then(a.info.pid.cmp(&b.info.pid))
+        }
     });
     let (skip, keep) = match selector.nth {
         Some(0) => (0, 0),

@@ -151,14 +151,12 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Gives back what a living process holds.
+    /// Gives back what a process holds, if it lives.
     fn release(&mut self, index: usize) {
-        let Some(row) = self.rows.get_mut(index).filter(|row| row.is_alive()) else {
-            return;
-        };
-        self.memory_free = Bytes(self.memory_free.0.saturating_add(row.memory.0));
-        self.slots_free = self.slots_free.saturating_add(1);
-        row.memory = Bytes(0);
+        if let Some(row) = self.rows.get(index).filter(|row| row.is_alive()) {
+            self.memory_free = Bytes(self.memory_free.0.saturating_add(row.memory.0));
+            self.slots_free = self.slots_free.saturating_add(1);
+        }
     }
 }
 

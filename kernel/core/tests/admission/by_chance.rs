@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proviso_abi::words::{Priority, State};
-use proviso_abi::{Bytes, INIT, Pid, Plan};
+use proviso_abi::{Bytes, INIT, Pid, Plan, Reason};
 use proviso_kernel_core::admit::{MAX_COUNT, OWN_LIMIT, admit};
 use proviso_kernel_core::view::{Operation, Principal, ProcessView, View};
 
@@ -108,6 +108,36 @@ proptest! {
                 }
                 prop_assert!(rejections.windows(2).all(|pair| pair[0].action < pair[1].action));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_admitted_fits_and_what_is_rejected_as_too_much_does_not(
+        plan in generate::lively_plan(), view in generate::tight_view(),
+    ) {
+        let rejections = match admit(&plan, Principal::Operator, &view) {
+            Ok(operations) => return check_operations(&view, Principal::Operator, &operations),
+            Err(rejections) => rejections,
+        };
+        let endless = View { memory_free: Bytes(u64::MAX), process_slots: u32::MAX, ..view.clone() };
+        for (place, rejection) in rejections.iter().enumerate() {
+            if !matches!(rejection.reason, Reason::WouldExhaustMemory | Reason::TooMany) {
+                continue;
+            }
+            // What came before and was not rejected, and then this.
+            let earlier: Vec<_> = rejections.iter().take(place).map(|one| one.action).collect();
+            let index = rejection.action.map_or(0, usize::from);
+            let upto = plan.actions.iter().enumerate().take(index + 1);
+            let kept = upto.filter(|(index, _)| !earlier.contains(&u8::try_from(*index).ok()));
+            let kept: Vec<_> = kept.map(|(_, action)| action.clone()).collect();
+            let operations = admit(&Plan::new(kept).unwrap(), Principal::Operator, &endless);
+            let operations = operations.map_err(|why| TestCaseError::fail(format!("{why:?}")))?;
+            let (memory, slots) = lowest(&view, &operations);
+            let is_right = match rejection.reason {
+                Reason::TooMany => slots < 0,
+                _ => memory < 0,
+            };
+            prop_assert!(is_right, "{rejection}, but {memory} bytes and {slots} places would be left");
         }
     }
 

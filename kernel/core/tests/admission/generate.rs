@@ -272,3 +272,71 @@ pub fn view() -> impl Strategy<Value = View> {
             },
         )
 }
+
+/// Starts and ends of processes that exist, in numbers that nearly fit a
+/// [`tight_view`].
+pub fn lively_plan() -> impl Strategy<Value = Plan> {
+    let whom = || prop_oneof![2 => (2u32..8).prop_map(Target::pid), 1 => Just(Target::name("hog"))];
+    let action = prop_oneof![
+        2 => (select(vec!["hog", "worker"]), 1u32..4).prop_map(|(program, count)| Action::Spawn {
+            program: ProgramName(Name::cut(program)),
+            args: None,
+            count: Some(count),
+            priority: None,
+            memory_limit: None,
+        }),
+        1 => whom().prop_map(|target| Action::Kill { target, except: None }),
+        1 => whom().prop_map(|target| Action::Restart { target, except: None }),
+    ];
+    bounded(vec(action, 1..9)).prop_map(|actions| Plan { actions })
+}
+
+/// A system of seven processes and two programs, with little to spare.
+pub fn tight_view() -> impl Strategy<Value = View> {
+    let size = || (1u64..4).prop_map(|pages| Bytes(pages << 12));
+    let process = move |pid| {
+        (
+            select(vec!["hog", "worker"]),
+            word(State::ALL),
+            size(),
+            size(),
+        )
+            .prop_map(move |(name, state, memory, footprint)| {
+                let name = Name::cut(if pid == 1 { "init" } else { name });
+                let limit = Bytes(1 << 20);
+                let priority = Priority::Normal;
+                let info = ProcessInfo {
+                    pid,
+                    name,
+                    state,
+                    priority,
+                    cpu: 0,
+                    memory,
+                    limit,
+                };
+                ProcessView {
+                    info,
+                    started_ns: 0,
+                    footprint,
+                    mailbox_free: 0,
+                }
+            })
+    };
+    let processes = (1u32..8).map(process).collect::<Vec<_>>();
+    let programs = (size(), size()).prop_map(|(hog, worker)| {
+        let program = |name, footprint| ProgramView {
+            name: Name::cut(name),
+            footprint,
+        };
+        vec![program("hog", hog), program("worker", worker)]
+    });
+    (processes, programs, 0u64..12, 0u32..8).prop_map(
+        |(processes, programs, pages, process_slots)| View {
+            processes,
+            programs,
+            memory_total: Bytes(1 << 20),
+            memory_free: Bytes(pages << 12),
+            process_slots,
+        },
+    )
+}

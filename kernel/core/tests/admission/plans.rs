@@ -178,6 +178,15 @@ fn a_plan_is_judged_on_what_its_first_actions_leave() {
     let lower = r#"{"action":"set_memory_limit","target":"hog","bytes":2097152}"#;
     assert_eq!(admitted(&format!("{restart},{lower}")).len(), 2);
     assert_eq!(rejected(lower).len(), 1);
+    // Two steps up are two steps.
+    let raise = r#"{"action":"set_priority","target":6,"step":1}"#;
+    assert_eq!(
+        admitted(&format!("{raise},{raise}")),
+        [
+            Operation::SetPriority(vec![(6, Priority::Normal)]),
+            Operation::SetPriority(vec![(6, Priority::High)])
+        ]
+    );
     // Suspended and resumed within one plan.
     let (suspend, resume) = (
         r#"{"action":"suspend","target":4}"#,
