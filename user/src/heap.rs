@@ -94,7 +94,26 @@ fn extend(heap: &mut Heap, bytes: u64) -> Result<u64, Error> {
 /// # Errors
 /// [`Error::NoMemory`] at the limit, [`Error::Invalid`] for no bytes at all.
 pub fn grow(bytes: u64) -> Result<u64, Error> {
+    if bytes == 0 {
+        return Err(Error::Invalid);
+    }
     HEAP.with(|heap| extend(heap, bytes))
+}
+
+/// Memory straight from the kernel, for a program that looks at what it got.
+///
+/// # Errors
+/// [`Error::NoMemory`] at the limit, [`Error::Invalid`] for no bytes and once
+/// anything was allocated: from then on new memory is the heap's.
+pub fn claim(bytes: usize) -> Result<&'static mut [u8], Error> {
+    if bytes == 0 || HEAP.with(|heap| heap.size()) > 0 {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: the kernel maps new memory and writes to none that exists.
+    let start = unsafe { raw::call(Syscall::Grow, [bytes as u64, 0, 0, 0]) }?;
+    // SAFETY: 1. The kernel has just mapped that much there, for the life of
+    // the process. 2. Nobody else has it: the heap begins above it.
+    Ok(unsafe { core::slice::from_raw_parts_mut(start as *mut u8, bytes) })
 }
 
 /// So many zero bytes, for programs that can do without.

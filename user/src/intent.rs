@@ -36,17 +36,27 @@ pub fn submit_plan(plan: &Plan) -> Result<Intent, Error> {
     submit(SUBMIT_PLAN, &bytes)
 }
 
-fn submit(kind: u64, bytes: &[u8]) -> Result<Intent, Error> {
+/// Submits bytes as they are, whatever they are.
+///
+/// # Errors
+/// [`Error::Invalid`] if `kind` or the bytes make no sense, and as for the others.
+pub fn submit(kind: u64, bytes: &[u8]) -> Result<Intent, Error> {
     let [address, length] = raw::readable(bytes);
     // SAFETY: the kernel reads `bytes` and writes nothing.
     let number = unsafe { raw::call(Syscall::Submit, [kind, address, length, 0]) }?;
-    Ok(Intent {
-        number,
-        buffer: Vec::new(),
-    })
+    Ok(Intent::from_number(number))
 }
 
 impl Intent {
+    /// The intent with this number, which may be nobody's or another's.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self {
+            number,
+            buffer: Vec::new(),
+        }
+    }
+
     /// Its number.
     #[must_use]
     pub const fn number(&self) -> u64 {

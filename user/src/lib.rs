@@ -32,7 +32,7 @@ pub mod start;
 pub mod system;
 
 pub use args::Args;
-pub use heap::{grow, try_zeroed};
+pub use heap::{claim, grow, try_zeroed};
 pub use intent::{Intent, submit_plan, submit_sentence};
 pub use proviso_abi as abi;
 pub use proviso_abi::syscall::Error;
