@@ -66,11 +66,11 @@ fn cargo_build() -> Result<std::process::Command> {
 
 /// The executables that a cargo build reports, with their package and name.
 #[derive(Debug, Default)]
-struct Executables(Vec<(String, String, PathBuf)>);
+pub(crate) struct Executables(Vec<(String, String, PathBuf)>);
 
 impl Executables {
     /// Reads cargo's messages: JSON, one a line.
-    fn of(messages: &[u8]) -> Result<Self> {
+    pub fn of(messages: &[u8]) -> Result<Self> {
         let mut executables = Self::default();
         for line in messages
             .split(|byte| *byte == b'\n')
@@ -89,7 +89,7 @@ impl Executables {
         Ok(executables)
     }
 
-    fn take(&mut self, name: &str) -> Result<PathBuf> {
+    pub fn take(&mut self, name: &str) -> Result<PathBuf> {
         let Some(found) = self.0.iter().position(|(_, own, _)| own == name) else {
             bail!("cargo built no {name}; is the guest's workspace complete?");
         };

@@ -9,8 +9,10 @@
 //! | [`exit`] | what a machine's exit code means |
 //! | [`agent`], [`model`] | the process on the host that plans, and its weights |
 //! | [`setup`] | finds out what is missing and installs it |
-//! | [`script`], [`interactive`] | the two ways in which a person uses the machine |
-//! | [`bench`] | how long it takes to boot |
+//! | [`launch`] | all of that together, from a person's choices |
+//! | [`interactive`], [`script`] | the two ways in which a person uses a machine |
+//! | [`suite`], [`bench`] | the tests, and how long it takes to boot |
+//! | [`process`], [`terminal`] | nothing left running, and the terminal as it was |
 //!
 //! A machine for a test, in five lines:
 //!
@@ -30,12 +32,22 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
+pub mod bench;
 pub mod exit;
 pub mod guest;
 pub mod image;
+pub mod interactive;
+pub mod launch;
+pub mod model;
 pub mod paths;
+pub mod process;
 pub mod qemu;
+pub mod script;
 pub mod session;
+pub mod setup;
+pub mod suite;
+pub mod terminal;
 mod toolchain;
 
 /// What the shell prints when it waits for a line.

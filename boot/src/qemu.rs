@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
+use crate::process;
+
 /// The emulator.
 pub const PROGRAM: &str = "qemu-system-x86_64";
 
@@ -200,10 +202,10 @@ impl Machine {
         self
     }
 
-    /// The command that starts it.
+    /// The command that starts it, for [`process::Tied`].
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+        let mut command = process::command(PROGRAM);
         command.args(self.arguments());
         command
     }

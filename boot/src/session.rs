@@ -1,8 +1,9 @@
 //! A running machine, driven by a program: wait for text, send lines, end it.
 
 use std::{
+    error, fmt,
     io::{Read, Write},
-    process::{Child, ChildStdin, ChildStdout, Stdio},
+    process::{ChildStdin, ChildStdout, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -11,15 +12,15 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
-use crate::{PROMPT, exit::Exit, image::Image, qemu::Machine};
+use crate::{PROMPT, exit::Exit, image::Image, process::Tied, qemu::Machine};
 
 /// A machine whose console is ours. Dropping it kills QEMU.
-#[derive(Debug)]
 pub struct Session {
-    qemu: Child,
+    qemu: Tied,
     input: Option<ChildStdin>,
     output: Receiver<Vec<u8>>,
     transcript: Vec<u8>,
+    copy: Option<Box<dyn Write + Send>>,
     /// How much of the transcript has been waited for already.
     seen: usize,
     command_line: String,
@@ -33,17 +34,16 @@ impl Session {
     /// # Errors
     /// When QEMU cannot be started.
     pub fn start(machine: &Machine) -> Result<Self> {
-        let mut qemu = machine
-            .command()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
+        let mut command = machine.command();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut qemu = Tied::spawn(command)
             .with_context(|| format!("cannot start {}", crate::qemu::PROGRAM))?;
-        let output = qemu.stdout.take().map(read_in_background);
+        let output = qemu.child().stdout.take().map(read_in_background);
         Ok(Self {
-            input: qemu.stdin.take(),
+            input: qemu.child().stdin.take(),
             output: output.context("QEMU has no standard output")?,
             qemu,
+            copy: None,
             transcript: Vec::new(),
             seen: 0,
             command_line: machine.to_string(),
@@ -62,6 +62,11 @@ impl Session {
         let mut session = Self::start(&machine.clone().ramdisk(&ramdisk))?;
         session._folder = Some(folder);
         Ok(session)
+    }
+
+    /// Copies the machine's output to `copy` while we wait for it.
+    pub fn copy_to(&mut self, copy: impl Write + Send + 'static) {
+        self.copy = Some(Box::new(copy));
     }
 
     /// QEMU's command line, as for a shell.
@@ -104,7 +109,7 @@ impl Session {
     ///
     /// # Errors
     /// When the time is over or the machine ended before; the message has the end of
-    /// the transcript and the command line.
+    /// the transcript and the command line. If it ended, the error is [`Ended`].
     pub fn wait_for(&mut self, text: &str, timeout: Duration) -> Result<String> {
         self.wait_until(&format!("{text:?}"), timeout, |fresh| {
             let found = fresh
@@ -143,7 +148,7 @@ impl Session {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
-                Ok(bytes) => self.transcript.extend(bytes),
+                Ok(bytes) => self.receive(&bytes),
                 // The end of the output is the end of QEMU.
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
@@ -155,16 +160,21 @@ impl Session {
     }
 
     /// The process id of QEMU.
-    #[must_use]
-    pub fn process_id(&self) -> u32 {
-        self.qemu.id()
+    pub fn process_id(&mut self) -> u32 {
+        self.qemu.child().id()
     }
 
     /// Ends QEMU at once.
     pub fn kill(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.qemu.kill();
-        let _ = self.qemu.wait();
+        self.qemu.kill();
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.transcript.extend(bytes);
+        if let Some(copy) = &mut self.copy {
+            // Whoever reads the copy may have gone; the session goes on.
+            let _ = copy.write_all(bytes).and_then(|()| copy.flush());
+        }
     }
 
     /// Waits until `find` finds the end of what is waited for in the output that has
@@ -185,14 +195,18 @@ impl Session {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
-                Ok(bytes) => self.transcript.extend(bytes),
+                Ok(bytes) => self.receive(&bytes),
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(self.complaint(&format!("did not write {what} within {timeout:?}")));
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let exit = self.qemu.wait().map(Exit::of);
-                    let exit = exit.map_or_else(|error| error.to_string(), |exit| exit.to_string());
-                    return Err(self.complaint(&format!("ended before it wrote {what}: {exit}")));
+                    let exit = Exit::of(self.qemu.wait().context("cannot wait for QEMU")?);
+                    let message = self.complaint(&format!("ended before it wrote {what}: {exit}"));
+                    return Err(Ended {
+                        exit,
+                        message: message.to_string(),
+                    }
+                    .into());
                 }
             }
         }
@@ -213,11 +227,29 @@ impl Session {
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        self.kill();
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("command_line", &self.command_line)
+            .finish_non_exhaustive()
     }
 }
+
+/// The machine ended while something was waited for.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// How it ended.
+    pub exit: Exit,
+    message: String,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl error::Error for Ended {}
 
 /// Where the first prompt at the beginning of a line ends in `output`.
 fn end_of_prompt(output: &[u8]) -> Option<usize> {

@@ -91,7 +91,8 @@ fn the_command_is_the_line() {
     let words = command
         .get_args()
         .map(|word| word.to_string_lossy().into_owned());
-    assert_eq!(words.collect::<Vec<_>>(), machine.arguments());
+    // In front may be what ties the process to us.
+    assert!(words.collect::<Vec<_>>().ends_with(&machine.arguments()));
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! A person at the machine's console.
+
+use anyhow::{Context, Result, bail};
+
+use crate::{exit::Exit, launch::Prepared, process, qemu::Serial, terminal};
+
+/// Runs the machine at our terminal until it ends; starts it again when it asks for that.
+///
+/// # Errors
+/// When it cannot be started, or did not end cleanly.
+pub fn run(prepared: &Prepared) -> Result<()> {
+    process::kill_on_signals()?;
+    let _terminal = terminal::Saved::now();
+    let _agent = prepared.start_agent()?;
+    let serial = if terminal::is_interactive() {
+        Serial::Terminal
+    } else {
+        Serial::Stdio
+    };
+    let machine = prepared.machine().serial(serial);
+    eprintln!("{}\n{machine}", prepared.summary());
+    if serial == Serial::Terminal {
+        eprintln!("Ctrl-A X leaves.\n");
+    }
+    loop {
+        let mut qemu = process::Tied::spawn(machine.command())
+            .with_context(|| format!("cannot start {}", crate::qemu::PROGRAM))?;
+        let exit = Exit::of(qemu.wait().context("cannot wait for QEMU")?);
+        process::check_signal()?;
+        if exit == Exit::Reboot {
+            eprintln!("\r\nStarting the machine again");
+            continue;
+        }
+        return verdict(exit, prepared.has_reset());
+    }
+}
+
+/// What the end of the machine means for us.
+fn verdict(exit: Exit, has_reset: bool) -> Result<()> {
+    match exit {
+        Exit::Clean => Ok(()),
+        Exit::Quit if has_reset => bail!("the machine crashed (triple fault)"),
+        // The person's own doing: Ctrl-A X.
+        Exit::Quit => Ok(()),
+        other => bail!("{other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_shutting_down_and_leaving_are_success() {
+        assert!(verdict(Exit::Clean, false).is_ok());
+        assert!(verdict(Exit::Quit, false).is_ok());
+        for (exit, reset) in [
+            (Exit::Quit, true),
+            (Exit::Failure, false),
+            (Exit::QemuFailed, false),
+            (Exit::Unknown(139), false),
+            (Exit::Killed(9), false),
+        ] {
+            assert!(verdict(exit, reset).is_err(), "{exit:?}");
+        }
+    }
+}
