@@ -82,7 +82,8 @@ impl<M: Machine> Kernel<M> {
         let mut prepared = Prepared::<M>::new();
         let mut next_pid = self.table.next_pid();
         for (index, operation) in operations.iter().enumerate() {
-            for start in self.starts(operation, &mut next_pid) {
+            let before = operations.get(..index).unwrap_or_default();
+            for start in self.starts(operation, before, &mut next_pid) {
                 match self.start(machine, &start, keep_free) {
                     Ok(task) => prepared.push_back((index, start.pid, task)),
                     Err(NoMemory) => {
@@ -97,8 +98,13 @@ impl<M: Machine> Kernel<M> {
         Ok(prepared)
     }
 
-    /// The tasks that an operation needs.
-    fn starts<'a>(&'a self, operation: &'a Operation, next_pid: &mut Pid) -> Vec<Task<'a>> {
+    /// The tasks that an operation needs, given the operations before it.
+    fn starts<'a>(
+        &'a self,
+        operation: &'a Operation,
+        before: &[Operation],
+        next_pid: &mut Pid,
+    ) -> Vec<Task<'a>> {
         match operation {
             Operation::Spawn {
                 program,
@@ -125,7 +131,7 @@ impl<M: Machine> Kernel<M> {
                     pid: p.pid,
                     name: p.name.clone(),
                     args: &p.args,
-                    limit: p.limit,
+                    limit: limit_by_then(p, before),
                 })
                 .collect(),
             _ => Vec::new(),
@@ -277,6 +283,15 @@ struct Task<'a> {
     name: Name,
     args: &'a [Argument],
     limit: Bytes,
+}
+
+/// The limit of a process once these operations have taken effect.
+fn limit_by_then<T>(process: &Process<T>, before: &[Operation]) -> Bytes {
+    let set = before.iter().rev().find_map(|operation| match operation {
+        Operation::SetLimit(list) => list.iter().rev().find(|(pid, _)| *pid == process.pid),
+        _ => None,
+    });
+    set.map_or(process.limit, |(_, limit)| *limit)
 }
 
 fn no_memory(index: usize, name: &Name) -> Rejections {

@@ -204,14 +204,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Looks after the devices and the clock.
-    fn poll(&mut self, machine: &mut M) {
+    pub(crate) fn poll(&mut self, machine: &mut M) {
         self.tty.poll(machine);
         self.poll_agent(machine);
         self.expire_intents(machine);
         self.advance_all(machine);
     }
 
-    fn power_if_due(&mut self, machine: &mut M) {
+    pub(crate) fn power_if_due(&mut self, machine: &mut M) {
         let Some(shutdown) = self.shutdown else {
             return;
         };

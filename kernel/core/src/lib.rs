@@ -36,3 +36,8 @@ pub mod tty;
 pub mod user_slice;
 pub mod view;
 mod waits;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! A pretended machine for tests: memory that is only counted and copied, a
+//! clock that moves when told to, programs that are lists of traps.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::resume_unwind;
+
+use proviso_abi::Pid;
+use proviso_abi::words::ShutdownMode;
+
+use crate::machine::{Access, BadAddress, Machine, NoMemory, Trap};
+
+const PAGE: u64 = 4096;
+/// Time between two ticks.
+pub const TICK_NS: u64 = 5_000_000;
+
+/// What [`Machine::power`] unwinds with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoweredOff {
+    pub mode: ShutdownMode,
+    pub ok: bool,
+}
+
+/// An address space of the pretended machine.
+#[derive(Debug, Default)]
+pub struct FakeTask {
+    pub pid: Pid,
+    pub result: Option<u64>,
+    pub start: (u64, u64, [u64; 3]),
+    pages: BTreeMap<u64, (Access, Vec<u8>)>,
+    tables: BTreeSet<(u32, u64)>,
+}
+
+impl FakeTask {
+    fn held(&self) -> u64 {
+        1 + (self.pages.len() + self.tables.len()) as u64
+    }
+
+    fn bytes(
+        &self,
+        address: u64,
+        length: usize,
+        is_ok: impl Fn(Access) -> bool,
+    ) -> Result<(), BadAddress> {
+        for offset in 0..length as u64 {
+            let at = address.checked_add(offset).ok_or(BadAddress)?;
+            let (access, _) = self.pages.get(&(at / PAGE)).ok_or(BadAddress)?;
+            if !is_ok(*access) {
+                return Err(BadAddress);
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, address: u64, bytes: &[u8]) {
+        for (offset, byte) in bytes.iter().enumerate() {
+            let at = address + offset as u64;
+            self.pages.get_mut(&(at / PAGE)).unwrap().1[(at % PAGE) as usize] = *byte;
+        }
+    }
+
+    /// Takes a page away, as no call does today but sharing may do one day.
+    pub fn unmap(&mut self, address: u64) {
+        if let Some((access, _)) = self.pages.get_mut(&(address / PAGE)) {
+            *access = Access::Execute;
+        }
+    }
+}
+
+/// The pretended machine.
+#[derive(Debug)]
+pub struct FakeMachine {
+    pub now_ns: u64,
+    pub free: u64,
+    pub total: u64,
+    pub kernel: u64,
+    /// What each process does next, and for how long it runs before.
+    pub scripts: BTreeMap<Pid, VecDeque<(u64, Trap)>>,
+    /// The pids in the order in which they ran.
+    pub ran: Vec<Pid>,
+    /// So many more mappings succeed.
+    pub maps_left: Option<u64>,
+    pub typed: VecDeque<u8>,
+    pub console: Vec<u8>,
+    pub from_agent: VecDeque<u8>,
+    pub to_agent: Vec<u8>,
+    pub is_agent_reachable: bool,
+}
+
+impl FakeMachine {
+    pub fn new(frames: u64) -> Self {
+        Self {
+            now_ns: 1_000_000,
+            free: frames - 100,
+            total: frames,
+            kernel: 100,
+            scripts: BTreeMap::new(),
+            ran: Vec::new(),
+            maps_left: None,
+            typed: VecDeque::new(),
+            console: Vec::new(),
+            from_agent: VecDeque::new(),
+            to_agent: Vec::new(),
+            is_agent_reachable: true,
+        }
+    }
+
+    /// What was written to the console since the last call.
+    pub fn take_console(&mut self) -> String {
+        String::from_utf8(std::mem::take(&mut self.console)).unwrap()
+    }
+}
+
+impl Machine for FakeMachine {
+    type Task = FakeTask;
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    fn free_frames(&self) -> u64 {
+        self.free
+    }
+
+    fn total_frames(&self) -> (u64, u64) {
+        (self.total, self.kernel)
+    }
+
+    fn heap_bytes(&self) -> (u64, u64) {
+        (1000, 2 << 20)
+    }
+
+    fn create_task(&mut self) -> Result<FakeTask, NoMemory> {
+        self.free = self.free.checked_sub(1).ok_or(NoMemory)?;
+        Ok(FakeTask::default())
+    }
+
+    fn frames_of(&self, task: &FakeTask) -> u64 {
+        task.held()
+    }
+
+    fn map(
+        &mut self,
+        task: &mut FakeTask,
+        address: u64,
+        pages: u64,
+        access: Access,
+        limit_frames: u64,
+        keep_free: u64,
+    ) -> Result<(), NoMemory> {
+        if let Some(left) = &mut self.maps_left {
+            *left = left.checked_sub(1).ok_or(NoMemory)?;
+        }
+        assert_eq!(address % PAGE, 0, "maps whole pages");
+        let range = address / PAGE..address / PAGE + pages;
+        let tables: BTreeSet<_> = range
+            .clone()
+            .flat_map(|page| [9, 18, 27].map(|shift| (shift, page >> shift)))
+            .collect();
+        let needed = pages + tables.difference(&task.tables).count() as u64;
+        if task.held() + needed > limit_frames || self.free < needed + keep_free {
+            return Err(NoMemory);
+        }
+        self.free -= needed;
+        task.tables.extend(tables);
+        for page in range {
+            let old = task.pages.insert(page, (access, vec![0; PAGE as usize]));
+            assert!(old.is_none(), "maps a page once");
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, task: &mut FakeTask, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
+        task.bytes(address, bytes.len(), |_| true)?;
+        task.put(address, bytes);
+        Ok(())
+    }
+
+    fn copy_in(&self, task: &FakeTask, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress> {
+        task.bytes(address, buffer.len(), |_| true)?;
+        for (offset, byte) in buffer.iter_mut().enumerate() {
+            let at = address + offset as u64;
+            *byte = task.pages[&(at / PAGE)].1[(at % PAGE) as usize];
+        }
+        Ok(())
+    }
+
+    fn copy_out(
+        &mut self,
+        task: &mut FakeTask,
+        address: u64,
+        bytes: &[u8],
+    ) -> Result<(), BadAddress> {
+        task.bytes(address, bytes.len(), |access| access == Access::Write)?;
+        task.put(address, bytes);
+        Ok(())
+    }
+
+    fn set_start(&mut self, task: &mut FakeTask, entry: u64, stack: u64, arguments: [u64; 3]) {
+        task.pid = arguments[2] as Pid;
+        task.start = (entry, stack, arguments);
+    }
+
+    fn set_result(&mut self, task: &mut FakeTask, result: u64) {
+        assert_eq!(task.result.replace(result), None, "answers a call once");
+    }
+
+    fn instruction(&self, _: &FakeTask) -> u64 {
+        0x40_1234
+    }
+
+    fn destroy_task(&mut self, task: FakeTask) {
+        self.free += task.held();
+    }
+
+    /// The next trap of the script; a process without one is busy.
+    fn run(&mut self, task: &mut FakeTask) -> Trap {
+        self.ran.push(task.pid);
+        let step = self
+            .scripts
+            .get_mut(&task.pid)
+            .and_then(VecDeque::pop_front);
+        let (ns, trap) = step.unwrap_or((TICK_NS, Trap::Interrupt));
+        self.now_ns += ns;
+        if matches!(trap, Trap::Syscall { .. }) {
+            task.result = None;
+        }
+        trap
+    }
+
+    fn wait(&mut self) {
+        self.now_ns += TICK_NS;
+    }
+
+    fn console_read(&mut self, buffer: &mut [u8]) -> usize {
+        let count = buffer.len().min(self.typed.len());
+        for byte in &mut buffer[..count] {
+            *byte = self.typed.pop_front().unwrap();
+        }
+        count
+    }
+
+    fn console_write(&mut self, bytes: &[u8]) {
+        self.console.extend(bytes);
+    }
+
+    fn agent_read(&mut self, buffer: &mut [u8]) -> usize {
+        let count = buffer.len().min(self.from_agent.len());
+        for byte in &mut buffer[..count] {
+            *byte = self.from_agent.pop_front().unwrap();
+        }
+        count
+    }
+
+    fn agent_write(&mut self, bytes: &[u8]) -> bool {
+        if self.is_agent_reachable {
+            self.to_agent.extend(bytes);
+        }
+        self.is_agent_reachable
+    }
+
+    fn power(&mut self, mode: ShutdownMode, ok: bool) -> ! {
+        resume_unwind(Box::new(PoweredOff { mode, ok }))
+    }
+}

@@ -1,0 +1,57 @@
+//! What the kernel stores for strangers stays within its bounds.
+
+use proviso_abi::syscall::Syscall;
+use proviso_abi::wire::{MAX_FRAME, ToAgent};
+
+use super::{Lab, SECOND, SHELL, spawn};
+
+#[test]
+fn the_largest_request_fits_a_frame() {
+    let mut lab = Lab::with_frames(1 << 16);
+    lab.connect();
+    for _ in 0..10 {
+        lab.act(vec![spawn("worker", 10)]);
+    }
+    for _ in 0..10 {
+        lab.write(proviso_abi::INIT, &format!("{}\n", "ü".repeat(100)));
+    }
+    lab.heard_by_agent();
+    lab.say(SHELL, &"x".repeat(512)).unwrap();
+    assert!(
+        lab.machine.to_agent.len() < MAX_FRAME / 2,
+        "{}",
+        lab.machine.to_agent.len()
+    );
+    match lab.heard_by_agent().as_slice() {
+        [ToAgent::Request(request)] => {
+            assert_eq!(request.system.processes.len(), 64);
+            assert_eq!(request.system.omitted, 38);
+            assert_eq!(request.system.log.len(), 8);
+            assert!(request.system.log.iter().all(|line| line.text.len() <= 120));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_flood_from_the_agent_does_not_keep_the_kernel() {
+    let mut lab = Lab::new();
+    lab.machine.from_agent.extend(vec![0; 1 << 20]);
+    lab.poll();
+    assert_eq!(
+        lab.machine.from_agent.len(),
+        (1 << 20) - crate::link::MAX_TAKE
+    );
+}
+
+#[test]
+fn a_process_that_only_writes_fills_nothing_but_the_log() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("hog");
+    for _ in 0..100 {
+        lab.write(pid, &"x\n".repeat(2000));
+        lab.call(pid, Syscall::Write, [super::BUFFER, super::ROOM, 0, 0]);
+    }
+    assert_eq!(lab.log().len(), crate::log::MAX_LINES);
+    lab.pass(SECOND);
+}

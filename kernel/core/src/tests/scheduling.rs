@@ -1,0 +1,144 @@
+//! Who runs, in what order, and for how long.
+
+use proviso_abi::syscall::Syscall;
+use proviso_abi::{Priority, State};
+
+use super::{Lab, SECOND, set_priority};
+use crate::machine::Trap;
+
+const MS: u64 = 1_000_000;
+
+fn steps(lab: &mut Lab, count: usize) -> Vec<u32> {
+    lab.machine.ran.clear();
+    for _ in 0..count {
+        lab.kernel.step(&mut lab.machine);
+    }
+    lab.machine.ran.clone()
+}
+
+/// The shell waits for the console, so only what a test starts wants to run.
+fn quiet() -> Lab {
+    let mut lab = Lab::new();
+    assert_eq!(lab.read(u64::MAX), None);
+    lab
+}
+
+#[test]
+fn peers_take_turns_of_two_ticks() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    assert_eq!(steps(&mut lab, 8), [a, a, b, b, a, a, b, b]);
+}
+
+#[test]
+fn the_more_urgent_runs_first_and_waits_cost_it_nothing() {
+    let mut lab = quiet();
+    let (low, high) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.act(vec![
+        set_priority(low, Priority::Low),
+        set_priority(high, Priority::Realtime),
+    ]);
+    assert_eq!(steps(&mut lab, 3), [high, high, high]);
+    let sleep = Trap::Syscall {
+        number: Syscall::Sleep as u64,
+        arguments: [12 * MS, 0, 0, 0],
+    };
+    lab.machine
+        .scripts
+        .entry(high)
+        .or_default()
+        .push_back((MS, sleep));
+    // Asleep for 12 ms, that is until the third tick.
+    assert_eq!(steps(&mut lab, 5), [high, low, low, low, high]);
+}
+
+#[test]
+fn one_who_yields_goes_behind_its_peers() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    let call = Trap::Syscall {
+        number: Syscall::Yield as u64,
+        arguments: [0; 4],
+    };
+    lab.machine
+        .scripts
+        .entry(a)
+        .or_default()
+        .push_back((MS, call));
+    assert_eq!(steps(&mut lab, 3), [a, b, b]);
+}
+
+#[test]
+fn calls_do_not_prolong_a_turn() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    let call = Trap::Syscall {
+        number: Syscall::Clock as u64,
+        arguments: [0; 4],
+    };
+    lab.machine
+        .scripts
+        .entry(a)
+        .or_default()
+        .extend(vec![(MS, call); 30]);
+    let ran = steps(&mut lab, 12);
+    assert_eq!(ran, [[a; 10].as_slice(), &[b, b]].concat());
+}
+
+#[test]
+fn nobody_runs_while_all_wait() {
+    let mut lab = quiet();
+    let before = lab.machine.now_ns;
+    assert!(steps(&mut lab, 4).is_empty());
+    assert_eq!(lab.machine.now_ns, before + 4 * crate::fake::TICK_NS);
+}
+
+#[test]
+fn time_is_accounted_to_the_nanosecond() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.act(vec![set_priority(b, Priority::Low)]);
+    let begin = lab.machine.now_ns;
+    let sleep = Trap::Syscall {
+        number: Syscall::Sleep as u64,
+        arguments: [10 * SECOND, 0, 0, 0],
+    };
+    lab.machine
+        .scripts
+        .entry(a)
+        .or_default()
+        .extend([(1_234_567, Trap::Interrupt), (89, sleep)]);
+    steps(&mut lab, 300);
+    let total = |lab: &Lab, pid| lab.kernel.table.get(pid).unwrap().cpu.total_ns();
+    assert_eq!(total(&lab, a), 1_234_567 + 89);
+    assert_eq!(total(&lab, a) + total(&lab, b), lab.machine.now_ns - begin);
+    assert_eq!(lab.info(b).unwrap().cpu, 100);
+    assert_eq!(lab.info(b).unwrap().state, State::Running);
+    assert_eq!(lab.kernel.busy.share(lab.machine.now_ns), 100);
+}
+
+#[test]
+fn a_fault_ends_one_and_the_others_run() {
+    let mut lab = quiet();
+    let a = lab.spawn("worker");
+    let fault = Trap::Fault {
+        what: "division by zero",
+        instruction: 0x40_0077,
+        address: None,
+    };
+    lab.machine
+        .scripts
+        .entry(a)
+        .or_default()
+        .push_back((MS, fault));
+    // Init is told of it, and is the most urgent.
+    assert_eq!(steps(&mut lab, 2), [a, proviso_abi::INIT]);
+    assert_eq!(lab.state(a), Some(State::Crashed));
+    let console = lab.machine.take_console();
+    assert!(
+        console.contains(&format!(
+            "[kernel] worker {a} crashed: division by zero at instruction 0x400077\n"
+        )),
+        "{console}"
+    );
+}
