@@ -141,7 +141,7 @@ impl<M: Machine> Kernel<M> {
         let Some(intent) = self.intents.remove(id) else {
             return;
         };
-        if intent.stage != Stage::Finished {
+        if intent.is_with_agent() {
             self.link.send(machine, ToAgent::Cancel { intent: id });
         }
     }

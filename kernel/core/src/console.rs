@@ -31,6 +31,31 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// Resumes a suspended owner when somebody types: whoever sits at the
+    /// console could not take a `suspend *` back otherwise.
+    pub(crate) fn wake_owner(&mut self, machine: &mut M) {
+        if !self.tty.has_input() {
+            return;
+        }
+        let Some(pid) = self.console_owner() else {
+            return;
+        };
+        let Some(process) = self
+            .table
+            .get_mut(pid)
+            .filter(|process| process.is_suspended)
+        else {
+            return;
+        };
+        process.is_suspended = false;
+        let title = process.title();
+        self.settle(pid);
+        self.say(
+            machine,
+            format_args!("{title} resumed, because somebody typed"),
+        );
+    }
+
     /// The kernel says something, on the console and in the log.
     pub(crate) fn say(&mut self, machine: &mut M, line: fmt::Arguments<'_>) {
         self.log.push(machine.now_ns(), log::KERNEL, line);

@@ -80,6 +80,13 @@ impl Intent {
         u32::try_from(self.ends_at_ns.saturating_sub(now_ns) / 1_000_000).unwrap_or(u32::MAX)
     }
 
+    /// Whether the agent may be at work for it; a plan of the submitter's own
+    /// never comes to the agent.
+    #[must_use]
+    pub fn is_with_agent(&self) -> bool {
+        self.stage != Stage::Finished && !self.prompt.is_empty()
+    }
+
     /// The oldest unread event, which stays.
     #[must_use]
     pub fn first_event(&self) -> Option<&[u8]> {

@@ -206,6 +206,7 @@ impl<M: Machine> Kernel<M> {
     /// Looks after the devices and the clock.
     pub(crate) fn poll(&mut self, machine: &mut M) {
         self.tty.poll(machine);
+        self.wake_owner(machine);
         self.poll_agent(machine);
         self.expire_intents(machine);
         self.advance_all(machine);

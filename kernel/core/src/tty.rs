@@ -55,6 +55,12 @@ impl Tty {
         }
     }
 
+    /// Whether something typed waits to be read.
+    #[must_use]
+    pub fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
     /// Up to `count` typed bytes, which stay.
     #[must_use]
     pub fn typed(&self, count: usize) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use proviso_abi::syscall::{Error, FOREVER, Syscall};
 use proviso_abi::{INIT, State};
 
-use super::{BUFFER, Lab, SECOND, SHELL, boot, kill, restart};
+use super::{BUFFER, Lab, SECOND, SHELL, boot, kill, restart, suspend};
 use crate::fake::FakeMachine;
 
 #[test]
@@ -155,4 +155,23 @@ fn the_next_shell_of_inits_owns_the_console() {
     let next = lab.spawn_by(INIT, "shell");
     assert_eq!(lab.kernel.console_owner(), Some(next));
     assert_eq!(lab.state(imposter), Some(State::Ready));
+}
+
+#[test]
+fn typing_resumes_a_suspended_owner() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    lab.plan(INIT, vec![suspend(SHELL), suspend(pid)]);
+    lab.pass(SECOND);
+    assert_eq!(lab.state(SHELL), Some(State::Suspended));
+    lab.machine.typed.push_back(b'x');
+    lab.poll();
+    assert_eq!(lab.result(SHELL), Some(Ok(1)));
+    assert_eq!(lab.state(SHELL), Some(State::Ready));
+    assert_eq!(lab.state(pid), Some(State::Suspended));
+    assert!(
+        lab.machine
+            .take_console()
+            .contains("shell 2 resumed, because somebody typed")
+    );
 }

@@ -4,6 +4,7 @@ use proviso_abi::action::ProgramName;
 use proviso_abi::outcome::Reason;
 use proviso_abi::syscall::FOREVER;
 use proviso_abi::value::Argument;
+use proviso_abi::wire::ToAgent;
 use proviso_abi::words::{ListWhat, SortKey};
 use proviso_abi::{
     Action, Bytes, Effect, INIT, IntentEvent, List, Message, Name, Priority, State, Target,
@@ -143,6 +144,11 @@ fn a_process_may_end_suspend_or_restart_itself() {
     );
     assert_eq!(lab.state(c), Some(State::Ready));
     assert!(lab.kernel.intents.of(c).is_empty());
+    assert!(
+        !lab.heard_by_agent()
+            .iter()
+            .any(|frame| matches!(frame, ToAgent::Cancel { .. }))
+    );
 }
 
 #[test]
