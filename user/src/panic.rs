@@ -9,6 +9,10 @@ const PANICKED: i32 = 101;
 
 #[panic_handler]
 fn panicked(info: &PanicInfo<'_>) -> ! {
-    output::print(format_args!("{info}\n"));
+    let message = info.message();
+    match info.location() {
+        Some(at) => output::print(format_args!("panicked at {at}: {message}\n")),
+        None => output::print(format_args!("panicked: {message}\n")),
+    }
     system::exit(PANICKED)
 }

@@ -122,7 +122,10 @@ impl Conversation {
                 text.push_str(&self.cost("refused", elapsed, *kernel_ns));
                 text
             }
-            IntentEvent::Failed { text } => self.failed(text),
+            IntentEvent::Failed { text } => {
+                let after = format!(" after {}", duration::words(elapsed));
+                self.failed(&after, text)
+            }
         };
         self.erase() + &shown
     }
@@ -134,7 +137,7 @@ impl Conversation {
 
     /// It could not even be asked, or not be followed.
     pub fn broken(&mut self, why: &str) -> String {
-        let text = self.failed(why);
+        let text = self.failed("", why);
         self.erase() + &text
     }
 
@@ -209,13 +212,13 @@ impl Conversation {
         text
     }
 
-    fn failed(&self, why: &str) -> String {
+    fn failed(&self, after: &str, why: &str) -> String {
         let failed = self.terminal.bad("failed");
         let hint = match self.by_model {
             true => "nothing was done; commands such as /ps work without the model: /help\n",
             false => "",
         };
-        format!("{failed}: {}\n{hint}", OneLine(why))
+        format!("{failed}{after}: {}\n{hint}", OneLine(why))
     }
 
     /// The last line: how long it took, and who took it.

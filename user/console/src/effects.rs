@@ -84,6 +84,10 @@ fn status_lines(status: &StatusReport) -> String {
         Some(model) => format!("connected, model {}", OneLine(model)),
         None => "not connected: sentences get no plan, commands work".into(),
     };
+    let waiting = match status.intents {
+        1 => "1 request".into(),
+        count => format!("{count} requests"),
+    };
     let mut table = Table::bare(&[Side::Left, Side::Left]);
     for (name, value) in [
         ("up", duration::seconds_words(status.uptime_s)),
@@ -100,7 +104,7 @@ fn status_lines(status: &StatusReport) -> String {
             format!("{} alive, {} crashed", status.alive, status.crashed),
         ),
         ("agent", agent),
-        ("waiting", format!("{} sentences", status.intents)),
+        ("waiting", waiting),
     ] {
         table.row([name.into(), value]);
     }

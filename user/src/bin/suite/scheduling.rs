@@ -1,13 +1,14 @@
 //! Who gets the processor.
 
-use alloc::vec;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use proviso_user::abi::{Effect, IntentEvent, Pid, Priority};
+use proviso_user::abi::{Effect, IntentEvent, Pid, Priority, State};
 use proviso_user::{receive, sleep};
 
 use crate::harness::{Check, at, ensure, same, tests};
-use crate::kernel::{ask, detail, end_of, kill, start_at};
+use crate::kernel::{ask, detail, eventually, kill, start_at};
 
 tests! {
     the_more_urgent_runs_first,
@@ -16,7 +17,7 @@ tests! {
 }
 
 /// Starts one process at each level, in this order.
-fn start_all(roles: &[(Priority, &[&str])]) -> Result<vec::Vec<Pid>, alloc::string::String> {
+fn start_all(roles: &[(Priority, &[&str])]) -> Result<Vec<Pid>, String> {
     let actions = roles
         .iter()
         .map(|(level, args)| start_at(*level, "suite", args));
@@ -47,30 +48,28 @@ fn the_more_urgent_runs_first() -> Check {
         )?;
         same("at the goal", message, name.as_bytes())?;
     }
-    for pid in pids {
-        end_of(pid)?;
-    }
-    Ok(())
+    pids.iter()
+        .try_for_each(|pid| eventually("its end", || Ok(detail(*pid)?.info.state == State::Exited)))
 }
 
 fn equals_share_equally() -> Check {
     let spin = (Priority::Low, &["spin"][..]);
     let pids = start_all(&[spin, spin, spin])?;
-    sleep(Duration::from_millis(600));
-    let mut times = vec![];
-    for pid in &pids {
-        times.push(detail(*pid)?.cpu_time_ns);
-    }
+    // Judged by shares, and more than once: a busy host makes single turns long.
+    let shared = eventually("equal shares", || {
+        sleep(Duration::from_millis(200));
+        let mut times = Vec::new();
+        for pid in &pids {
+            times.push(detail(*pid)?.cpu_time_ns);
+        }
+        let (least, most) = (times.iter().min(), times.iter().max());
+        let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
+        Ok(least > 50_000_000 && most - least <= most / 5)
+    });
     for pid in pids {
         kill(pid)?;
     }
-    let (least, most) = (times.iter().min(), times.iter().max());
-    let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
-    // A turn or two of difference is in the nature of turns.
-    ensure(
-        least > 0 && most - least <= 50_000_000,
-        "one got much more than another",
-    )
+    shared
 }
 
 fn nobody_keeps_init_from_running() -> Check {
