@@ -39,6 +39,10 @@ pub struct Frame<T> {
 }
 
 /// What the kernel says to the agent.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made one at a time, encoded and dropped"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
     /// First in a connection, and again whenever the agent says hello.

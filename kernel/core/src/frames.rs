@@ -18,7 +18,11 @@ impl Frames {
     #[must_use]
     pub fn new(end: usize) -> Self {
         let words = end.div_ceil(64);
-        Self { words: vec![0; words], free: 0, lowest: words }
+        Self {
+            words: vec![0; words],
+            free: 0,
+            lowest: words,
+        }
     }
 
     /// How many frames are free.
@@ -61,7 +65,10 @@ impl Frames {
         let end = self.words.len() * 64;
         let mut start = self.lowest * 64;
         while start + count <= end {
-            match (start..start + count).rev().find(|frame| !self.is_free(*frame)) {
+            match (start..start + count)
+                .rev()
+                .find(|frame| !self.is_free(*frame))
+            {
                 // The next run can only begin behind the frame that is taken.
                 Some(taken) => start = taken + 1,
                 None => {
@@ -77,7 +84,9 @@ impl Frames {
     }
 
     fn is_free(&self, frame: usize) -> bool {
-        self.words.get(frame / 64).is_some_and(|word| word & (1 << (frame % 64)) != 0)
+        self.words
+            .get(frame / 64)
+            .is_some_and(|word| word & (1 << (frame % 64)) != 0)
     }
 }
 
@@ -93,7 +102,10 @@ mod tests {
         assert!(frames.insert(70) && frames.insert(3));
         assert!(!frames.insert(70), "twice");
         assert!(!frames.insert(1 << 40), "out of range");
-        assert_eq!((frames.take(), frames.take(), frames.take()), (Some(3), Some(70), None));
+        assert_eq!(
+            (frames.take(), frames.take(), frames.take()),
+            (Some(3), Some(70), None)
+        );
         assert!(frames.insert(3));
         assert_eq!(frames.take(), Some(3));
     }

@@ -90,17 +90,24 @@ pub trait Machine {
     ///
     /// # Errors
     /// [`BadAddress`] if a byte is not mapped.
-    fn load(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress>;
+    fn load(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8])
+    -> Result<(), BadAddress>;
     /// Reads what the process may read.
     ///
     /// # Errors
     /// [`BadAddress`] if it may not.
-    fn copy_in(&self, task: &Self::Task, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress>;
+    fn copy_in(&self, task: &Self::Task, address: u64, buffer: &mut [u8])
+    -> Result<(), BadAddress>;
     /// Writes where the process may write.
     ///
     /// # Errors
     /// [`BadAddress`] if it may not; then nothing was written.
-    fn copy_out(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress>;
+    fn copy_out(
+        &mut self,
+        task: &mut Self::Task,
+        address: u64,
+        bytes: &[u8],
+    ) -> Result<(), BadAddress>;
     /// Sets the registers for a start at `entry`, with up to three arguments
     /// (`rdi`, `rsi`, `rdx`).
     fn set_start(&mut self, task: &mut Self::Task, entry: u64, stack: u64, arguments: [u64; 3]);

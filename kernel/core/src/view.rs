@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
+use proviso_abi::List;
 use proviso_abi::outcome::{Effect, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::snapshot::ProcessInfo;
 use proviso_abi::value::{Argument, Bytes, Message, Name, Pid};
 use proviso_abi::words::{Priority, ShutdownMode, SortKey};
-use proviso_abi::List;
 
 /// On whose authority a plan would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,19 +60,33 @@ pub struct View {
 #[expect(missing_docs, reason = "the fields are those of the actions")]
 pub enum Operation {
     Status,
-    ListProcesses { sort: SortKey, limit: Option<u32> },
+    ListProcesses {
+        sort: SortKey,
+        limit: Option<u32>,
+    },
     ListPrograms,
     ListMemory,
-    ListLog { limit: Option<u32> },
+    ListLog {
+        limit: Option<u32>,
+    },
     Inspect(Vec<Pid>),
-    Spawn { program: Name, args: Vec<Argument>, count: u32, priority: Priority, memory_limit: Bytes },
+    Spawn {
+        program: Name,
+        args: Vec<Argument>,
+        count: u32,
+        priority: Priority,
+        memory_limit: Bytes,
+    },
     Kill(Vec<Pid>),
     Suspend(Vec<Pid>),
     Resume(Vec<Pid>),
     Restart(Vec<Pid>),
     SetPriority(Vec<(Pid, Priority)>),
     SetLimit(Vec<(Pid, Bytes)>),
-    Send { to: Vec<Pid>, message: Message },
+    Send {
+        to: Vec<Pid>,
+        message: Message,
+    },
     Shutdown(ShutdownMode),
     /// `answer`, `ask` and `refuse`: the effect is the words.
     Say(Effect),
