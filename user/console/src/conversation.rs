@@ -12,6 +12,8 @@ use crate::{Terminal, duration, effects};
 
 /// A command that took longer than this gets a line with its time.
 const NOTEWORTHY: Duration = Duration::from_secs(1);
+/// How often the status line of a terminal that can take it back is renewed.
+const ANSI_INTERVAL: Duration = Duration::from_millis(100);
 /// How often a terminal that cannot take a line back gets one.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -26,7 +28,7 @@ pub struct Conversation {
     stats: Option<ModelStats>,
     /// A status line stands on the screen and is to be erased.
     status_shown: bool,
-    /// When a plain terminal last got a status line.
+    /// When the last status line was shown.
     last_status: Duration,
 }
 
@@ -75,9 +77,11 @@ impl Conversation {
         };
         let seconds = elapsed.as_secs();
         let tenths = elapsed.subsec_millis() / 100;
+        let since = elapsed.saturating_sub(self.last_status);
         match self.terminal {
-            Terminal::Ansi => {
+            Terminal::Ansi if !self.status_shown || since >= ANSI_INTERVAL => {
                 self.status_shown = true;
+                self.last_status = elapsed;
                 let line = format!("… {state}, {seconds}.{tenths} s");
                 format!(
                     "{}{}",
@@ -85,11 +89,11 @@ impl Conversation {
                     self.terminal.faint(line)
                 )
             }
-            Terminal::Plain if elapsed.saturating_sub(self.last_status) >= PLAIN_INTERVAL => {
+            Terminal::Plain if since >= PLAIN_INTERVAL => {
                 self.last_status = elapsed;
                 format!("... {state}, {seconds} s\n")
             }
-            Terminal::Plain => String::new(),
+            _ => String::new(),
         }
     }
 

@@ -12,8 +12,8 @@ use core::time::Duration;
 use proviso_user::abi::action::ProgramName;
 use proviso_user::abi::value::Argument;
 use proviso_user::abi::words::{ListWhat, State};
-use proviso_user::abi::{Action, Effect, IntentEvent, List, Name, Pid, Target};
-use proviso_user::{Args, clock, println, program, sleep, submit_plan, system};
+use proviso_user::abi::{Action, Effect, IntentEvent, List, Name, Pid, Priority, Target};
+use proviso_user::{Args, clock, grow, println, program, sleep, submit_plan, system};
 
 program!(main);
 
@@ -21,8 +21,13 @@ program!(main);
 const WELL: Duration = Duration::from_secs(2);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Taken at the start, so that a shell can be started when memory has run out.
+const WORKING_MEMORY: u64 = 128 * 1024;
 
 fn main(args: Args) {
+    if let Err(error) = grow(WORKING_MEMORY) {
+        println!("no memory to work in: {error}");
+    }
     let mut shell = Shell {
         args: args.iter().map(Argument::cut).collect(),
         pid: None,
@@ -106,7 +111,8 @@ impl Shell {
                 program: ProgramName(Name::cut("shell")),
                 args: List::new(self.args.clone()).ok(),
                 count: None,
-                priority: None,
+                // Above what programs get, so that one can always type.
+                priority: Some(Priority::High),
                 memory_limit: None,
             },
         };

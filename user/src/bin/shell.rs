@@ -17,7 +17,9 @@ use proviso_console::commands::{self, Input, Request};
 use proviso_console::{Conversation, Editor, Event, MAX_LINE, Terminal, greeting};
 use proviso_user::abi::{Effect, IntentEvent};
 use proviso_user::system::{self, read_console};
-use proviso_user::{Args, Error, Intent, clock, program, sleep, submit_plan, submit_sentence};
+use proviso_user::{
+    Args, Error, Intent, clock, grow, program, sleep, submit_plan, submit_sentence,
+};
 
 program!(main);
 
@@ -25,12 +27,18 @@ program!(main);
 const LOOK: Duration = Duration::from_millis(50);
 /// Longer than the machine takes to go down.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Taken at the start, so that commands also work when others have taken all
+/// the rest: an event of the kernel's, and the text that is made of it.
+const WORKING_MEMORY: u64 = 256 * 1024;
 /// Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// The most bytes typed ahead that are kept; beyond, somebody leans on a key.
 const MAX_TYPED_AHEAD: usize = 8 * MAX_LINE;
 
 fn main(args: Args) -> Result<(), Error> {
+    // If there is no room to work in, then better to end now than in the midst
+    // of a command; init tries again.
+    grow(WORKING_MEMORY)?;
     let mut shell = Shell::new(Terminal::from_word(args.value("console")));
     shell.say(&greeting(shell.terminal));
     shell.prompt();
