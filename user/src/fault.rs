@@ -1,10 +1,12 @@
 //! Ways to fault, for trying out that the kernel ends the one who does it.
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
 
+use proviso_abi::layout::{HEAP_BASE, PAGE, PROGRAM_BASE, STACK_SIZE, STACK_TOP, USER_END};
 use proviso_abi::syscall::Syscall;
 
-use crate::raw;
+use crate::{raw, system};
 
 /// An address of the kernel: where it is linked.
 pub const KERNEL_ADDRESS: u64 = 0xffff_ffff_8000_0000;
@@ -144,4 +146,60 @@ fn bad_syscall() {
 fn bad_pointer() {
     // SAFETY: the kernel is asked to read, not to write.
     let _ = unsafe { raw::call(Syscall::Write, [KERNEL_ADDRESS, 16, 0, 0]) };
+}
+
+/// Memory that a storm lets the kernel write to; nobody reads it.
+struct Scratch(UnsafeCell<[u8; SCRATCH_BYTES]>);
+
+const SCRATCH_BYTES: usize = 4096;
+
+// SAFETY: a process has one thread.
+unsafe impl Sync for Scratch {}
+
+static SCRATCH: Scratch = Scratch(UnsafeCell::new([0; SCRATCH_BYTES]));
+
+/// Makes system calls at random, with arguments that are wrong in all ways, and
+/// exits with 0 if it survives them. Equal seeds make equal storms.
+pub fn storm(seed: u64) -> ! {
+    let scratch = SCRATCH.0.get() as u64;
+    let odd = [
+        0,
+        1,
+        PAGE - 1,
+        1 << 32,
+        1 << 63,
+        u64::MAX,
+        scratch,
+        scratch + SCRATCH_BYTES as u64 - 1,
+        PROGRAM_BASE,
+        storm as *const () as u64,
+        // No heap is used from here on, so this is nobody's memory.
+        HEAP_BASE,
+        STACK_TOP - STACK_SIZE - 8,
+        STACK_TOP,
+        USER_END - 1,
+        NONCANONICAL_ADDRESS,
+        KERNEL_ADDRESS,
+    ];
+    let mut state = seed | 1;
+    let mut random = |below: usize| {
+        // Xorshift: no more than well mixed is needed.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 16) as usize % below
+    };
+    for _ in 0..1000 {
+        let mut argument = || match random(3) {
+            0 => random(300) as u64,
+            _ => odd.get(random(odd.len())).copied().unwrap_or(0),
+        };
+        let arguments = [argument(), argument(), argument(), argument()];
+        // Anything but the exit, which would end the storm.
+        let number = 1 + random(Syscall::ALL.len() - 1) as u64;
+        // SAFETY: the addresses are the scratch memory's, which is for this, or
+        // such that the kernel must not write there for this process.
+        let _ = unsafe { raw::call_number(number, arguments) };
+    }
+    system::exit(0)
 }

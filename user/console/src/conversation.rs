@@ -193,7 +193,9 @@ impl Conversation {
                     false => format!("  {number}. {rendered}"),
                     true => {
                         let lines = rendered.lines().map(|line| format!("   {line}\n"));
-                        lines.fold(format!("  {number}. {effect}\n"), |all, line| all + &line)
+                        lines.fold(format!("  {number}. {}\n", heading(effect)), |all, line| {
+                            all + &line
+                        })
                     }
                 }
             }
@@ -247,6 +249,17 @@ impl Conversation {
             None => return String::new(),
         };
         format!("{}\n", self.terminal.faint(line))
+    }
+}
+
+/// What stands above a table.
+fn heading(effect: &Effect) -> String {
+    match effect {
+        Effect::Status(_) => "status".into(),
+        Effect::Memory(_) => "memory".into(),
+        Effect::Programs(_) => "programs".into(),
+        // How many rows follow.
+        _ => effect.to_string(),
     }
 }
 

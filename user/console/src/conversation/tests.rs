@@ -156,7 +156,7 @@ fn tables_stand_below_their_number() {
         &done(vec![Effect::Programs(vec![Name::cut("hog")])]),
         ELAPSED,
     );
-    assert!(text.contains("  1. 1 program: hog\n     hog\n"), "{text}");
+    assert!(text.contains("  1. programs\n     hog\n"), "{text}");
 }
 
 #[test]

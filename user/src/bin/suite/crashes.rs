@@ -2,16 +2,23 @@
 //! how, and nobody else.
 
 use alloc::format;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 use proviso_user::abi::outcome::Exit;
 use proviso_user::abi::words::State;
 use proviso_user::abi::{INIT, layout};
 use proviso_user::fault::{Fault, KERNEL_ADDRESS};
+use proviso_user::{receive, sleep, system};
 
 use crate::harness::{Check, ensure, same, tests};
-use crate::kernel::{detail, end_of, free, spawn};
+use crate::kernel::{act, detail, end, end_of, free, spawn};
 
-tests! { every_fault_ends_its_process_alone, a_panic_is_an_exit }
+tests! {
+    every_fault_ends_its_process_alone,
+    a_panic_is_an_exit,
+    storms_of_wrong_system_calls_harm_nobody_else,
+}
 
 /// What the record of a fault must say, and the address that it must name.
 fn expected(fault: Fault) -> (&'static str, Option<u64>) {
@@ -76,4 +83,25 @@ fn check(fault: Fault, exit: &Exit) -> Check {
 fn a_panic_is_an_exit() -> Check {
     let pid = spawn("crasher", &["panic"])?;
     same("end", end_of(pid)?, Exit::Code(101))
+}
+
+fn storms_of_wrong_system_calls_harm_nobody_else() -> Check {
+    free()?;
+    let before = free()?;
+    for round in 1..=20u64 {
+        // Eight at a time, each with its own way of being wrong.
+        let mut pids = Vec::new();
+        for number in 0..8 {
+            let seed = format!("{}", (round * 8 + number) * 0x9e37_79b9);
+            pids.push(spawn("suite", &["storm", &seed])?);
+        }
+        sleep(Duration::from_millis(20));
+        for pid in pids {
+            // Those that wait for ever are ended, of the others the record goes.
+            act(end(pid))?;
+        }
+    }
+    while system::watch(Some(Duration::ZERO)).is_ok() {}
+    while receive(&mut [0; 256], Some(Duration::ZERO)).is_ok() {}
+    same("free memory", free()?, before)
 }

@@ -1,6 +1,7 @@
 //! Intents: submitting, following, giving up; sentences without an agent.
 
 use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use proviso_user::abi::syscall::{SUBMIT_PLAN, SUBMIT_SENTENCE};
@@ -18,6 +19,7 @@ tests! {
     an_intent_is_over_after_its_last_event,
     nobody_follows_what_is_not_theirs,
     a_sentence_always_comes_to_an_end,
+    nobody_asks_without_end,
     an_empty_plan_is_malformed,
     the_effects_come_in_the_order_of_the_actions,
     words_are_passed_on,
@@ -100,6 +102,23 @@ fn a_sentence_always_comes_to_an_end() -> Check {
     // Given up before it could end; or it ended that quickly.
     let _ = intent.cancel();
     Ok(())
+}
+
+fn nobody_asks_without_end() -> Check {
+    let mut asked = Vec::new();
+    let error = loop {
+        match submit_sentence("show what is running") {
+            Ok(intent) => asked.push(intent),
+            Err(error) => break error,
+        }
+        ensure(asked.len() < 100, "sentences without an end")?;
+    };
+    same("error", error, Error::Full)?;
+    for intent in &asked {
+        at("cancel", intent.cancel())?;
+    }
+    let intent = at("one more", submit_sentence("show what is running"))?;
+    at("cancel", intent.cancel())
 }
 
 fn an_empty_plan_is_malformed() -> Check {

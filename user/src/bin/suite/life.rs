@@ -1,11 +1,13 @@
 //! The life of processes: starting, ending, stopping, starting anew.
 
+use alloc::string::ToString;
 use alloc::vec;
 use core::time::Duration;
 
 use proviso_user::abi::outcome::Exit;
+use proviso_user::abi::snapshot::LogLine;
 use proviso_user::abi::words::{ListWhat, ShutdownMode, State};
-use proviso_user::abi::{Action, Effect, INIT, Pid, Reason, Target};
+use proviso_user::abi::{Action, Effect, INIT, Message, Pid, Reason, Target};
 use proviso_user::{Error, find, receive, sleep};
 
 use crate::harness::{Check, ensure, same, tests};
@@ -26,6 +28,7 @@ tests! {
     a_plan_is_done_whole_or_not_at_all,
     a_shutdown_comes_last,
     a_stranger_may_do_little,
+    the_workloads_live_and_speak,
 }
 
 fn suspend(pid: Pid) -> Action {
@@ -192,4 +195,35 @@ fn a_stranger_may_do_little() -> Check {
     let pid = spawn("suite", &["stranger", "1"])?;
     // It ends itself, if all else was as it should be.
     same("end", end_of(pid)?, Exit::Killed)
+}
+
+fn the_workloads_live_and_speak() -> Check {
+    let mut pids = vec![];
+    for (program, args) in [
+        ("counter", &["10"][..]),
+        ("echo", &[]),
+        ("pinger", &["10"]),
+        ("logger", &["100"]),
+        ("worker", &["1", "10"]),
+    ] {
+        pids.push(spawn(program, args)?);
+    }
+    let logger = find("logger").map_err(|error| error.to_string())?;
+    let to_logger = Action::Send {
+        to: Target::pid(logger),
+        message: Message::cut("take this down"),
+    };
+    act(to_logger)?;
+    eventually("its line in the log", || {
+        let Effect::Log(lines) = list(ListWhat::Log)? else {
+            return Ok(false);
+        };
+        let is_it = |line: &LogLine| line.pid == logger && line.text.contains("take this down");
+        Ok(lines.iter().any(is_it))
+    })?;
+    for pid in pids {
+        ensure(detail(pid)?.last_exit.is_none(), "one has ended")?;
+        kill(pid)?;
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use proviso_user::abi::words::{ListWhat, ShutdownMode};
 use proviso_user::abi::{Action, Bytes, INIT, Priority, Reason, Target};
-use proviso_user::{Args, Error, Intent, claim, println, send, sleep, system, try_zeroed};
+use proviso_user::{Args, Error, Intent, claim, fault, println, send, sleep, system, try_zeroed};
 
 use crate::harness::{Check, at, ensure, same};
 use crate::kernel::{act, detail, end, list, refused, start};
@@ -26,6 +26,7 @@ pub fn play(args: Args) -> i32 {
         "clean" => clean(),
         "exhaust" => exhaust(),
         "overeat" => overeat(),
+        "storm" => fault::storm(args.number(1, 1)),
         other => Err(format!("no role {other}")),
     };
     match result {
