@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     os::unix::{net::UnixStream, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     thread,
     time::{Duration, Instant},
 };
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// # Errors
 /// When it does not compile (cargo's messages go to standard error).
 pub fn build() -> Result<PathBuf> {
-    let mut command = Command::new("cargo");
+    let mut command = process::command("cargo");
     command
         .current_dir(paths::root())
         .args(["build", "--quiet", "--package", NAME]);

@@ -1,7 +1,7 @@
 //! What a person chose on the command line, and the machine that comes of it.
 
 use std::{
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -131,7 +131,10 @@ impl Choices {
             .console(console)
             .agent(self.agent != AgentChoice::None);
         image.check()?;
-        image.write(&folder.path().join("ramdisk"))?;
+        let bytes = image.pack()?;
+        check_memory(self.memory, bytes.len())?;
+        let ramdisk = folder.path().join("ramdisk");
+        fs::write(&ramdisk, bytes).context("cannot write the ramdisk")?;
         Ok(Prepared {
             choices: self,
             guest,
@@ -139,6 +142,18 @@ impl Choices {
             folder,
         })
     }
+}
+
+/// With less than the ramdisk and this, QEMU puts the ramdisk on top of the loader,
+/// which then cannot even say so.
+const BESIDE_THE_RAMDISK: MemorySize = MemorySize::mib(2);
+
+fn check_memory(memory: MemorySize, ramdisk_bytes: usize) -> Result<()> {
+    let needed = (ramdisk_bytes as u64 + BESIDE_THE_RAMDISK.bytes()).div_ceil(1 << 20);
+    if memory < MemorySize::mib(needed) {
+        bail!("too little memory: {memory}, and the loader and its ramdisk alone need {needed}M");
+    }
+    Ok(())
 }
 
 fn build_agent() -> Result<PathBuf> {
@@ -246,6 +261,15 @@ mod tests {
         assert!(line("embedded").contains("path=/tmp/proviso-XXXXXX/agent.sock"));
         assert!(line("/run/my.sock").contains("path=/run/my.sock"));
         assert!(!line("none").contains("virtconsole"));
+    }
+
+    #[test]
+    fn the_ramdisk_must_fit_beside_the_loader() {
+        assert!(check_memory(MemorySize::mib(4), 2 << 20).is_ok());
+        let error = check_memory(MemorySize::mib(4), (2 << 20) + 1)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("alone need 5M"), "{error}");
     }
 
     #[test]

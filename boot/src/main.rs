@@ -2,7 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
@@ -23,7 +27,12 @@ use proviso_boot::{
 /// What is missing is installed first (as root, or with a sudo that asks for no
 /// password), or named. Ctrl-A X leaves the machine.
 #[derive(Debug, Parser)]
-#[command(name = "qemu.sh", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "qemu.sh",
+    bin_name = "./qemu.sh",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Verb>,
@@ -128,7 +137,8 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("qemu.sh: {error:#}");
+            // The terminal may be gone, which is no reason to panic.
+            let _ = writeln!(io::stderr(), "qemu.sh: {error:#}");
             // As a shell does it for a command that a signal ended.
             let signal = process::signal().and_then(|signal| u8::try_from(128 + signal).ok());
             signal.map_or(ExitCode::FAILURE, ExitCode::from)

@@ -2,12 +2,12 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{paths, setup::cargo_config};
+use crate::{paths, process, setup::cargo_config};
 
 /// What the lines `test result:` add up to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Tally {
 /// # Errors
 /// When a test fails or none ran.
 pub fn run(arguments: &[String]) -> Result<Tally> {
-    let mut command = Command::new("cargo");
+    let mut command = process::command("cargo");
     command
         .current_dir(paths::root())
         .args(["test", "--workspace"])

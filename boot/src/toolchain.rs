@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::paths;
+use crate::{paths, process};
 
 /// The guest's target.
 pub const TARGET: &str = "x86_64-unknown-none";
@@ -84,11 +84,11 @@ impl Way {
     pub fn cargo(&self, subcommand: &str) -> Command {
         let mut flags = String::from("-C relocation-model=static");
         let mut command = match self {
-            Self::Target | Self::Sources => Command::new("cargo"),
+            Self::Target | Self::Sources => process::command("cargo"),
             Self::Debian { linker } => {
                 let linker = linker.display();
                 flags += &format!(" -C linker={linker} -C linker-flavor=ld.lld");
-                let mut command = Command::new(Path::new(DEBIAN_BIN).join("cargo"));
+                let mut command = process::command(Path::new(DEBIAN_BIN).join("cargo"));
                 command.env("RUSTC", Path::new(DEBIAN_BIN).join("rustc"));
                 command
             }

@@ -73,6 +73,27 @@ fn four_mib_are_enough_for_a_small_kernel() {
     keeps_its_promises(&machine().memory(MemorySize::mib(4)));
 }
 
+/// With `-icount` a tick is one instruction of the guest, the firmware's included. Of a
+/// ramdisk of 1 MiB every byte is checked and the kernel's copied: two to four
+/// instructions a byte.
+#[test]
+fn the_loader_takes_few_instructions() {
+    let image = probe().program("ballast", vec![7; 1 << 20]);
+    let bytes = image.pack().unwrap().len() as u64;
+    let (exit, output) = boot(&machine().instruction_count(true), &image);
+    assert_eq!(exit, Exit::Clean, "{output}");
+    let ticks = output
+        .split("entered after ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let ticks: u64 = ticks.unwrap().parse().unwrap();
+    println!("{ticks} instructions for {bytes} bytes of ramdisk");
+    assert!(
+        ticks < 500_000 + 5 * bytes,
+        "{ticks} instructions for {bytes} bytes of ramdisk"
+    );
+}
+
 #[test]
 fn the_processor_enforces_the_mappings() {
     for fault in ["guard", "text", "rodata", "stack", "ramdisk"] {

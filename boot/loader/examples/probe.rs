@@ -70,6 +70,9 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 }
 
 fn main(info: &'static mut BootInfo) -> ! {
+    // SAFETY: every processor with long mode has a time-stamp counter.
+    let ticks = unsafe { core::arch::x86_64::_rdtsc() };
+    say(format_args!("entered after {ticks} ticks"));
     check_memory_regions(info);
     check_image();
     check_stack(info);
