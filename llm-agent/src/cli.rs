@@ -75,7 +75,9 @@ impl ModelArgs {
         // QEMU and the rest of the machine need cores too, and llama.cpp's
         // threads wait for each other: one too many is slower than one too few.
         let cores = available_parallelism().map_or(1, usize::from);
-        self.threads.unwrap_or(cores / 3).clamp(1, if self.threads.is_some() { cores } else { 4 })
+        self.threads
+            .unwrap_or(cores / 3)
+            .clamp(1, if self.threads.is_some() { cores } else { 4 })
     }
 
     fn planner(&self) -> Result<Planner<Embedded>, ModelError> {
@@ -90,27 +92,36 @@ impl ModelArgs {
 pub fn run() -> Result<(), Box<dyn Error>> {
     match Cli::parse().command {
         Command::Serve { listen, model } => link::serve(&listen, model.planner()?),
-        Command::Plan { system, sentence, model } => plan(&read_system(&system)?, &sentence, &model),
+        Command::Plan {
+            system,
+            sentence,
+            model,
+        } => plan(&read_system(&system)?, &sentence, &model),
         Command::Eval { cases, json, model } => evaluate(&case::load(&cases)?, json, &model),
     }
 }
 
 fn read_system(path: &Path) -> Result<System, String> {
     let name = path.display();
-    let text = std::fs::read_to_string(path).map_err(|why| format!("cannot read the system in {name}: {why}"))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|why| format!("cannot read the system in {name}: {why}"))?;
     let help = "give it the `system` object of an evaluation case";
-    serde_json::from_str(&text).map_err(|why| format!("{name} does not describe a system ({why}); {help}"))
+    serde_json::from_str(&text)
+        .map_err(|why| format!("{name} does not describe a system ({why}); {help}"))
 }
 
 fn plan(system: &System, sentence: &str, model: &ModelArgs) -> Result<(), Box<dyn Error>> {
-    let plan = model.planner()?.plan(system, sentence, &Watch::default()).plan?;
+    let plan = model
+        .planner()?
+        .plan(system, sentence, &Watch::default())
+        .plan?;
     println!("{}", serde_json::to_string(&plan)?);
     Ok(())
 }
 
 fn evaluate(cases: &[case::Case], json: bool, model: &ModelArgs) -> Result<(), Box<dyn Error>> {
     let mut planner = model.planner()?;
-    planner.warm()?;
+    planner.warm(&Watch::default())?;
     let mut out = std::io::stdout().lock();
     let mut outcomes = Vec::new();
     for case in cases {
@@ -122,7 +133,11 @@ fn evaluate(cases: &[case::Case], json: bool, model: &ModelArgs) -> Result<(), B
         outcomes.push(outcome);
     }
     if json {
-        writeln!(out, "{}", serde_json::to_string(&report::summary(&outcomes))?)?;
+        writeln!(
+            out,
+            "{}",
+            serde_json::to_string(&report::summary(&outcomes))?
+        )?;
     } else {
         write!(out, "{}", report::Table(&outcomes))?;
     }
@@ -151,6 +166,9 @@ mod tests {
         let path = folder.path().join("system.json");
         std::fs::write(&path, "{}").unwrap();
         let error = read_system(&path).unwrap_err();
-        assert!(error.contains("system.json") && error.contains("evaluation case"), "{error}");
+        assert!(
+            error.contains("system.json") && error.contains("evaluation case"),
+            "{error}"
+        );
     }
 }

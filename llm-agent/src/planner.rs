@@ -57,22 +57,32 @@ impl<M: Model> Planner<M> {
     /// Reads the fixed part of the prompt ahead of the first request.
     ///
     /// # Errors
-    /// If the model fails.
-    pub fn warm(&mut self) -> Result<(), ModelError> {
-        self.model.warm(prompt::fixed())
+    /// If the model fails, or was told to stop.
+    pub fn warm(&mut self, watch: &Watch) -> Result<(), ModelError> {
+        self.model.warm(prompt::fixed(), watch)
     }
 
     /// Plans for one sentence.
     pub fn plan(&mut self, system: &System, sentence: &str, watch: &Watch) -> Planned {
         let start = Instant::now();
-        let grammar = grammar::plans(system);
+        let grammar = grammar::plans(system, sentence);
         let request = prompt::request(system, sentence);
-        let job = Job { fixed: prompt::fixed(), request: &request, grammar: &grammar, max_tokens: MAX_TOKENS };
+        let job = Job {
+            fixed: prompt::fixed(),
+            request: &request,
+            grammar: &grammar,
+            max_tokens: MAX_TOKENS,
+        };
         let (plan, prompt_tokens, generated_tokens) = match self.model.complete(&job, watch) {
             Ok(said) => (read(&said.text), said.prompt_tokens, said.generated_tokens),
             Err(error) => (Err(error.into()), 0, 0),
         };
-        Planned { plan, took: start.elapsed(), prompt_tokens, generated_tokens }
+        Planned {
+            plan,
+            took: start.elapsed(),
+            prompt_tokens,
+            generated_tokens,
+        }
     }
 }
 
@@ -80,9 +90,13 @@ impl<M: Model> Planner<M> {
 /// decodes strictly all the same, because a model may run out of tokens or
 /// come from somewhere that knows no grammars.
 fn read(text: &str) -> Result<Plan, PlanError> {
-    let plan: Plan = serde_json::from_str(text).map_err(|error| PlanError::NotAPlan { why: error.to_string() })?;
+    let plan: Plan = serde_json::from_str(text).map_err(|error| PlanError::NotAPlan {
+        why: error.to_string(),
+    })?;
     if plan.actions.is_empty() {
-        return Err(PlanError::NotAPlan { why: "it has no actions".into() });
+        return Err(PlanError::NotAPlan {
+            why: "it has no actions".into(),
+        });
     }
     Ok(without_repeats(plan))
 }
@@ -108,19 +122,29 @@ mod tests {
     #[test]
     fn what_the_model_says_becomes_a_typed_plan() {
         let planned = plan(r#"{"plan":[{"action":"kill","target":"worker"}]}"#);
-        let kill = serde_json::from_str::<Plan>(r#"{"plan":[{"action":"kill","target":"worker"}]}"#).unwrap();
+        let kill =
+            serde_json::from_str::<Plan>(r#"{"plan":[{"action":"kill","target":"worker"}]}"#)
+                .unwrap();
         assert_eq!(planned.plan.unwrap(), kill);
     }
 
     #[test]
     fn stutter_is_dropped() {
-        let planned = plan(r#"{"plan":[{"action":"status"},{"action":"status"},{"action":"undo"},{"action":"status"}]}"#);
+        let planned = plan(
+            r#"{"plan":[{"action":"status"},{"action":"status"},{"action":"undo"},{"action":"status"}]}"#,
+        );
         assert_eq!(planned.plan.unwrap().actions.len(), 3);
     }
 
     #[test]
     fn anything_else_is_an_error_in_words() {
-        for answer in ["", "kill it", r#"{"plan":[]}"#, r#"{"plan":[{"action":"kill","tar"#, r#"{"plan":[{"action":"format"}]}"#] {
+        for answer in [
+            "",
+            "kill it",
+            r#"{"plan":[]}"#,
+            r#"{"plan":[{"action":"kill","tar"#,
+            r#"{"plan":[{"action":"format"}]}"#,
+        ] {
             let error = plan(answer).plan.unwrap_err().to_string();
             assert!(error.contains("not a plan"), "{answer}: {error}");
         }
@@ -131,6 +155,9 @@ mod tests {
         let watch = Watch::default();
         watch.cancel();
         let planned = Planner::new(Scripted::saying(&["{}"])).plan(&system(), "do it", &watch);
-        assert!(matches!(planned.plan, Err(PlanError::Model(ModelError::Cancelled))));
+        assert!(matches!(
+            planned.plan,
+            Err(PlanError::Model(ModelError::Cancelled))
+        ));
     }
 }

@@ -64,21 +64,42 @@ pub enum CaseError {
 /// If the file or a line of it cannot be read.
 pub fn load(path: &Path) -> Result<Vec<Case>, CaseError> {
     let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|why| CaseError::Unreadable { path: name(), why })?;
-    let lines = text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with('{'));
+    let text =
+        std::fs::read_to_string(path).map_err(|why| CaseError::Unreadable { path: name(), why })?;
+    let lines = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.trim_start().starts_with('{'));
     let cases = lines.map(|(index, line)| {
-        read(line).map_err(|why| CaseError::NotACase { path: name(), line: index + 1, why })
+        read(line).map_err(|why| CaseError::NotACase {
+            path: name(),
+            line: index + 1,
+            why,
+        })
     });
     cases.collect()
 }
 
 fn read(line: &str) -> Result<Case, serde_json::Error> {
-    let Line { id, tags, prompt, system, expect } = serde_json::from_str(line)?;
+    let Line {
+        id,
+        tags,
+        prompt,
+        system,
+        expect,
+    } = serde_json::from_str(line)?;
     let processes = match system.get("processes") {
         Some(processes) => Vec::deserialize(processes)?,
         None => Vec::new(),
     };
-    Ok(Case { id, tags, prompt, system: System::deserialize(system)?, processes, expect })
+    Ok(Case {
+        id,
+        tags,
+        prompt,
+        system: System::deserialize(system)?,
+        processes,
+        expect,
+    })
 }
 
 #[cfg(test)]
@@ -91,8 +112,13 @@ mod tests {
         let path = folder.path().join("cases.jsonl");
         std::fs::write(&path, "\n{\"id\":\"x\"}\n").unwrap();
         let error = load(&path).unwrap_err().to_string();
-        assert!(error.contains("cases.jsonl, line 2") && error.contains("prompt"), "{error}");
-        let error = load(&folder.path().join("none.jsonl")).unwrap_err().to_string();
+        assert!(
+            error.contains("cases.jsonl, line 2") && error.contains("prompt"),
+            "{error}"
+        );
+        let error = load(&folder.path().join("none.jsonl"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("none.jsonl"), "{error}");
     }
 }

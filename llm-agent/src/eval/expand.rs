@@ -41,7 +41,11 @@ impl Which {
 }
 
 /// What a target, less what is excepted, means.
-pub fn expand(target: &Value, processes: &[Process], except: Option<&Value>) -> Checked<BTreeSet<Which>> {
+pub fn expand(
+    target: &Value,
+    processes: &[Process],
+    except: Option<&Value>,
+) -> Checked<BTreeSet<Which>> {
     let mut found = one(target, processes)?;
     for item in except.map(items).transpose()?.unwrap_or_default() {
         let away = one(&item, processes)?;
@@ -53,8 +57,15 @@ pub fn expand(target: &Value, processes: &[Process], except: Option<&Value>) -> 
 fn one(target: &Value, processes: &[Process]) -> Checked<BTreeSet<Which>> {
     match target {
         Value::Object(selector) => {
-            let pids: BTreeSet<_> = select(selector, processes)?.into_iter().map(Which::Pid).collect();
-            Ok(if pids.is_empty() { [Which::Name("<none>".into())].into() } else { pids })
+            let pids: BTreeSet<_> = select(selector, processes)?
+                .into_iter()
+                .map(Which::Pid)
+                .collect();
+            Ok(if pids.is_empty() {
+                [Which::Name("<none>".into())].into()
+            } else {
+                pids
+            })
         }
         Value::Array(targets) => {
             let mut all = BTreeSet::new();
@@ -63,16 +74,30 @@ fn one(target: &Value, processes: &[Process]) -> Checked<BTreeSet<Which>> {
             }
             Ok(all)
         }
-        Value::String(text) if text == "*" => {
-            Ok(processes.iter().map(|p| p.pid).filter(|pid| *pid != INIT).map(Which::Pid).collect())
+        Value::String(text) if text == "*" => Ok(processes
+            .iter()
+            .map(|p| p.pid)
+            .filter(|pid| *pid != INIT)
+            .map(Which::Pid)
+            .collect()),
+        Value::Number(number) if !number.is_f64() => {
+            Ok([Which::Pid(number.as_i64().ok_or(IllTyped)?)].into())
         }
-        Value::Number(number) if !number.is_f64() => Ok([Which::Pid(number.as_i64().ok_or(IllTyped)?)].into()),
-        Value::String(text) if loose::is_digits(text) => Ok([Which::Pid(text.parse().map_err(|_| IllTyped)?)].into()),
+        Value::String(text) if loose::is_digits(text) => {
+            Ok([Which::Pid(text.parse().map_err(|_| IllTyped)?)].into())
+        }
         other => {
             let name = loose::strip(&loose::text(other)).to_lowercase();
-            let pids: BTreeSet<_> =
-                processes.iter().filter(|p| p.name.to_lowercase() == name).map(|p| Which::Pid(p.pid)).collect();
-            Ok(if pids.is_empty() { [Which::Name(name)].into() } else { pids })
+            let pids: BTreeSet<_> = processes
+                .iter()
+                .filter(|p| p.name.to_lowercase() == name)
+                .map(|p| Which::Pid(p.pid))
+                .collect();
+            Ok(if pids.is_empty() {
+                [Which::Name(name)].into()
+            } else {
+                pids
+            })
         }
     }
 }
@@ -84,7 +109,10 @@ fn items(value: &Value) -> Checked<Vec<Value>> {
     }
     match value {
         Value::Array(items) => Ok(items.clone()),
-        Value::String(text) => Ok(text.chars().map(|letter| Value::from(letter.to_string())).collect()),
+        Value::String(text) => Ok(text
+            .chars()
+            .map(|letter| Value::from(letter.to_string()))
+            .collect()),
         Value::Object(fields) => Ok(fields.keys().map(|key| Value::from(key.as_str())).collect()),
         _ => Err(IllTyped),
     }
@@ -92,7 +120,9 @@ fn items(value: &Value) -> Checked<Vec<Value>> {
 
 /// A selector as pids, best first.
 fn select(selector: &Object, processes: &[Process]) -> Checked<Vec<i64>> {
-    let filter = selector.get("where").filter(|value| loose::is_truthy(value));
+    let filter = selector
+        .get("where")
+        .filter(|value| loose::is_truthy(value));
     let mut found = Vec::new();
     for process in processes.iter().filter(|p| p.pid != INIT) {
         if passes(process, filter)? {
@@ -113,7 +143,9 @@ fn select(selector: &Object, processes: &[Process]) -> Checked<Vec<i64>> {
 }
 
 fn passes(process: &Process, filter: Option<&Value>) -> Checked<bool> {
-    let Some(filter) = filter else { return Ok(true) };
+    let Some(filter) = filter else {
+        return Ok(true);
+    };
     let filter = filter.as_object().ok_or(IllTyped)?;
     for (key, value) in filter {
         let limit = || loose::number(value).ok_or(IllTyped);
@@ -156,7 +188,13 @@ fn rank(found: &mut [&Process], selector: &Object) -> Checked<()> {
         _ if found.is_empty() => return Ok(()),
         _ => return Err(IllTyped),
     };
-    found.sort_by(|a, b| if lowest_first { compare(a, b) } else { compare(b, a) });
+    found.sort_by(|a, b| {
+        if lowest_first {
+            compare(a, b)
+        } else {
+            compare(b, a)
+        }
+    });
     Ok(())
 }
 
@@ -168,7 +206,15 @@ pub(crate) mod tests {
     pub(crate) fn table() -> Vec<Process> {
         let row = |pid, name: &str, state: &str, priority: &str, cpu, memory, limit| {
             let (name, state, priority) = (name.into(), state.into(), priority.into());
-            Process { pid, name, state, priority, cpu, memory, limit }
+            Process {
+                pid,
+                name,
+                state,
+                priority,
+                cpu,
+                memory,
+                limit,
+            }
         };
         vec![
             row(1, "init", "ready", "high", 0.0, 1048576.0, 4194304),
@@ -188,17 +234,43 @@ pub(crate) mod tests {
         assert_eq!(pids(json!(4), json!(null)), Ok(vec![Pid(4)]));
         assert_eq!(pids(json!(" Worker"), json!([])), Ok(vec![Pid(4), Pid(6)]));
         assert_eq!(pids(json!("*"), json!(["hog", 4])), Ok(vec![Pid(6)]));
-        assert_eq!(pids(json!([9, "worker"]), json!(null)), Ok(vec![Pid(4), Pid(6), Pid(9)]));
-        assert_eq!(pids(json!("ghost"), json!(null)), Ok(vec![Name("ghost".into())]));
-        assert_eq!(pids(json!({"by": "memory", "take": 1}), json!(null)), Ok(vec![Pid(9)]));
-        assert_eq!(pids(json!({"where": {"name": "worker"}, "nth": 2}), json!(null)), Ok(vec![Pid(6)]));
-        assert_eq!(pids(json!({"by": "age", "order": "least", "take": 1}), json!(null)), Ok(vec![Pid(9)]));
-        assert_eq!(pids(json!({"where": {"state": "exited"}}), json!(null)), Ok(vec![Name("<none>".into())]));
+        assert_eq!(
+            pids(json!([9, "worker"]), json!(null)),
+            Ok(vec![Pid(4), Pid(6), Pid(9)])
+        );
+        assert_eq!(
+            pids(json!("ghost"), json!(null)),
+            Ok(vec![Name("ghost".into())])
+        );
+        assert_eq!(
+            pids(json!({"by": "memory", "take": 1}), json!(null)),
+            Ok(vec![Pid(9)])
+        );
+        assert_eq!(
+            pids(json!({"where": {"name": "worker"}, "nth": 2}), json!(null)),
+            Ok(vec![Pid(6)])
+        );
+        assert_eq!(
+            pids(
+                json!({"by": "age", "order": "least", "take": 1}),
+                json!(null)
+            ),
+            Ok(vec![Pid(9)])
+        );
+        assert_eq!(
+            pids(json!({"where": {"state": "exited"}}), json!(null)),
+            Ok(vec![Name("<none>".into())])
+        );
     }
 
     #[test]
     fn ill_typed_selectors_are_noticed() {
-        for target in [json!({"where": {"colour": 1}}), json!({"nth": "2"}), json!({"by": "beauty"}), json!({"where": {"cpu_over": "9"}})] {
+        for target in [
+            json!({"where": {"colour": 1}}),
+            json!({"nth": "2"}),
+            json!({"by": "beauty"}),
+            json!({"where": {"cpu_over": "9"}}),
+        ] {
             assert_eq!(pids(target.clone(), json!(null)), Err(IllTyped), "{target}");
         }
         assert_eq!(pids(json!("*"), json!(5)), Err(IllTyped));

@@ -52,14 +52,21 @@ fn literal(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(k, v)| format!("{}: {}", quoted(k), literal(v))).collect();
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(k, v)| format!("{}: {}", quoted(k), literal(v)))
+                .collect();
             format!("{{{}}}", fields.join(", "))
         }
     }
 }
 
 fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let quote = if text.contains('\'') && !text.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let mut out = String::from(quote);
     for letter in text.chars() {
         match letter {
@@ -127,7 +134,10 @@ pub fn canonical(value: &Value) -> String {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(key, _)| key.as_str());
-            let fields: Vec<_> = fields.iter().map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v))).collect();
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(k, v)| format!("{}:{}", Value::from(k.as_str()), canonical(v)))
+                .collect();
             format!("{{{}}}", fields.join(","))
         }
         Value::Array(items) => {
@@ -142,7 +152,11 @@ pub fn canonical(value: &Value) -> String {
 pub fn slice<T>(items: &[T], from: i64, to: i64) -> &[T] {
     let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
     let place = |index: i64| {
-        let index = if index < 0 { index.saturating_add(length) } else { index };
+        let index = if index < 0 {
+            index.saturating_add(length)
+        } else {
+            index
+        };
         usize::try_from(index.clamp(0, length)).unwrap_or(0)
     };
     items.get(place(from)..place(to)).unwrap_or_default()
@@ -165,13 +179,19 @@ mod tests {
 
     #[test]
     fn prints_as_python_does() {
-        assert_eq!(text(&json!(["a'b", true, null, 1.5, {"k": "v"}])), r#"["a'b", True, None, 1.5, {'k': 'v'}]"#);
+        assert_eq!(
+            text(&json!(["a'b", true, null, 1.5, {"k": "v"}])),
+            r#"["a'b", True, None, 1.5, {'k': 'v'}]"#
+        );
         assert_eq!(text(&json!("plain")), "plain");
     }
 
     #[test]
     fn field_order_does_not_count() {
-        assert_eq!(canonical(&json!({"b": 1, "a": [2]})), canonical(&json!({"a": [2], "b": 1})));
+        assert_eq!(
+            canonical(&json!({"b": 1, "a": [2]})),
+            canonical(&json!({"a": [2], "b": 1}))
+        );
         assert_ne!(canonical(&json!([1, 2])), canonical(&json!([2, 1])));
     }
 }

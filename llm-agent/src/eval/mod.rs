@@ -19,7 +19,10 @@ use report::Outcome;
 pub fn run<M: Model>(planner: &mut Planner<M>, case: &Case) -> Outcome {
     let planned = planner.plan(&case.system, &case.prompt, &Watch::default());
     let valid = planned.plan.is_ok();
-    let plan = planned.plan.ok().and_then(|plan| serde_json::to_value(&plan.actions).ok());
+    let plan = planned
+        .plan
+        .ok()
+        .and_then(|plan| serde_json::to_value(&plan.actions).ok());
     let plan = plan.unwrap_or_else(|| Value::Array(Vec::new()));
     Outcome {
         id: case.id.clone(),

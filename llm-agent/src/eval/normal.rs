@@ -36,10 +36,18 @@ const LOOSE_TEXT: [(&str, &str); 2] = [("send", "message"), ("write_file", "cont
 
 /// The normal form of `plan`, or [`IllTyped`] if it is not a plan.
 pub fn normal_form(plan: &Value, processes: &[Process]) -> Checked<Vec<String>> {
-    let actions = plan.as_array().filter(|actions| actions.len() <= MAX_ACTIONS).ok_or(IllTyped)?;
+    let actions = plan
+        .as_array()
+        .filter(|actions| actions.len() <= MAX_ACTIONS)
+        .ok_or(IllTyped)?;
     let mut objects = Vec::new();
     for action in actions {
-        objects.push(action.as_object().filter(|object| kind(object).is_some()).ok_or(IllTyped)?);
+        objects.push(
+            action
+                .as_object()
+                .filter(|object| kind(object).is_some())
+                .ok_or(IllTyped)?,
+        );
     }
     if objects.iter().any(|action| kind(action) != Some("answer")) {
         objects.retain(|action| kind(action) != Some("answer"));
@@ -70,7 +78,11 @@ fn first_ready(rest: &[(String, Object)], touching: &Touching) -> Checked<usize>
                 break;
             }
         }
-        if is_ready && best.and_then(|best| rest.get(best)).is_none_or(|(least, _)| key < least) {
+        if is_ready
+            && best
+                .and_then(|best| rest.get(best))
+                .is_none_or(|(least, _)| key < least)
+        {
             best = Some(index);
         }
     }
@@ -105,8 +117,16 @@ fn per_process(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
             plain.insert(key.clone(), field(kind, key, value)?);
         }
     }
-    let times = if kind == "set_memory_limit" { plain.remove("times") } else { None };
-    let step = if kind == "set_priority" { plain.remove("step") } else { None };
+    let times = if kind == "set_memory_limit" {
+        plain.remove("times")
+    } else {
+        None
+    };
+    let step = if kind == "set_priority" {
+        plain.remove("step")
+    } else {
+        None
+    };
     let mut repeat = 1;
     if matches!(kind, "spawn" | "undo")
         && let Some(count) = plain.get("count").and_then(loose::whole)
@@ -130,7 +150,12 @@ fn per_process(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
         }
     }
     let times_over = usize::try_from(repeat).map_err(|_| IllTyped)?;
-    Ok(each.iter().cycle().take(each.len() * times_over).cloned().collect())
+    Ok(each
+        .iter()
+        .cycle()
+        .take(each.len() * times_over)
+        .cloned()
+        .collect())
 }
 
 /// `scale` as the starts or ends that it takes.
@@ -138,7 +163,11 @@ fn scale(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
     let program = action.get("program").ok_or(IllTyped)?;
     let count = action.get("count").ok_or(IllTyped)?;
     let name = loose::text(program).to_lowercase();
-    let mut running: Vec<_> = processes.iter().filter(|p| p.name.to_lowercase() == name).map(|p| p.pid).collect();
+    let mut running: Vec<_> = processes
+        .iter()
+        .filter(|p| p.name.to_lowercase() == name)
+        .map(|p| p.pid)
+        .collect();
     running.sort_unstable();
     let number_running = i64::try_from(running.len()).map_err(|_| IllTyped)?;
     let more = match loose::whole(count) {
@@ -170,7 +199,9 @@ fn field(kind: &str, key: &str, value: &Value) -> Checked<Value> {
     } else {
         match (key, value) {
             ("args", Value::String(text)) => json!(loose::split(text).collect::<Vec<_>>()),
-            ("args", Value::Array(items)) => json!(items.iter().map(loose::text).collect::<Vec<_>>()),
+            ("args", Value::Array(items)) => {
+                json!(items.iter().map(loose::text).collect::<Vec<_>>())
+            }
             ("args", Value::Object(fields)) => json!(fields.keys().collect::<Vec<_>>()),
             ("args", _) => return Err(IllTyped),
             ("path", _) => {
@@ -225,7 +256,9 @@ fn multiplied(action: &Object, times: &Value, processes: &[Process]) -> Checked<
 /// The priority `step` levels up from the present one.
 fn stepped(action: &Object, step: &Value, processes: &[Process]) -> Checked<&'static str> {
     let name = process_of(action, processes).map(|process| process.priority.as_str());
-    let now = name.and_then(|name| LEVELS.iter().position(|level| *level == name)).unwrap_or(0);
+    let now = name
+        .and_then(|name| LEVELS.iter().position(|level| *level == name))
+        .unwrap_or(0);
     let wanted = now as f64 + loose::number(step).ok_or(IllTyped)?;
     let last = LEVELS.len() - 1;
     let level = wanted.clamp(0.0, last as f64);

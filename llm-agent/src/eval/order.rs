@@ -30,7 +30,10 @@ pub struct Touching {
 impl Touching {
     /// For the processes of one case.
     pub fn new(processes: &[Process]) -> Self {
-        let names: HashMap<_, _> = processes.iter().map(|p| (p.pid, p.name.to_lowercase())).collect();
+        let names: HashMap<_, _> = processes
+            .iter()
+            .map(|p| (p.pid, p.name.to_lowercase()))
+            .collect();
         let taken = names.values().cloned().collect();
         Self { names, taken }
     }
@@ -43,7 +46,9 @@ impl Touching {
             return Ok(true);
         }
         let same_family = family(kind(a)) == family(kind(b));
-        let is_barrier = [a, b].into_iter().any(|action| matches!(kind(action), "spawn" | "kill" | "restart"));
+        let is_barrier = [a, b]
+            .into_iter()
+            .any(|action| matches!(kind(action), "spawn" | "kill" | "restart"));
         Ok((same_family || is_barrier) && !on_a.is_disjoint(&on_b))
     }
 
@@ -58,11 +63,14 @@ impl Touching {
             _ => {}
         }
         for key in ["target", "from", "to", "program", "path"] {
-            let Some(value) = action.get(key) else { continue };
+            let Some(value) = action.get(key) else {
+                continue;
+            };
             let thing = match loose::without_zero_fraction(value) {
                 Value::String(text) => Thing::Text(text),
                 Value::Array(_) | Value::Object(_) => return Err(IllTyped),
-                other => loose::whole(&other).map_or_else(|| Thing::Other(other.to_string()), Thing::Number),
+                other => loose::whole(&other)
+                    .map_or_else(|| Thing::Other(other.to_string()), Thing::Number),
             };
             if let Thing::Number(number) = &thing
                 && let Some(name) = self.names.get(number)
@@ -73,7 +81,10 @@ impl Touching {
         }
         if kind(action) == "spawn" {
             let program = action.get("program").and_then(Value::as_str);
-            let running = self.names.iter().filter(|(_, name)| Some(name.as_str()) == program);
+            let running = self
+                .names
+                .iter()
+                .filter(|(_, name)| Some(name.as_str()) == program);
             things.extend(running.map(|(pid, _)| Thing::Number(*pid)));
         } else {
             things.retain(|thing| !matches!(thing, Thing::Text(text) if text != EVERYTHING && self.taken.contains(text)));
@@ -83,7 +94,10 @@ impl Touching {
 }
 
 fn kind(action: &Object) -> &str {
-    action.get("action").and_then(Value::as_str).unwrap_or_default()
+    action
+        .get("action")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn family(kind: &str) -> &str {

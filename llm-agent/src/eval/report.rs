@@ -56,11 +56,18 @@ pub fn summary<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Summary {
         cases,
         right,
         valid: outcomes.iter().filter(|outcome| outcome.valid).count(),
-        accuracy: if cases == 0 { 0.0 } else { right as f64 / cases as f64 },
+        accuracy: if cases == 0 {
+            0.0
+        } else {
+            right as f64 / cases as f64
+        },
         p50_ms: percentile(&times, 50),
         p95_ms: percentile(&times, 95),
         prompt_tokens: outcomes.iter().map(|outcome| outcome.prompt_tokens).sum(),
-        generated_tokens: outcomes.iter().map(|outcome| outcome.generated_tokens).sum(),
+        generated_tokens: outcomes
+            .iter()
+            .map(|outcome| outcome.generated_tokens)
+            .sum(),
     }
 }
 
@@ -76,7 +83,11 @@ impl fmt::Display for Table<'_> {
                 tags.entry(tag).or_default().push(outcome);
             }
         }
-        writeln!(f, "{:16}cases right valid accuracy   p50 ms   p95 ms prompt tokens generated", "tag")?;
+        writeln!(
+            f,
+            "{:16}cases right valid accuracy   p50 ms   p95 ms prompt tokens generated",
+            "tag"
+        )?;
         for (tag, outcomes) in tags {
             row(f, tag, &summary(outcomes))?;
         }
@@ -85,8 +96,20 @@ impl fmt::Display for Table<'_> {
 }
 
 fn row(f: &mut fmt::Formatter<'_>, tag: &str, sum: &Summary) -> fmt::Result {
-    let Summary { cases, right, valid, accuracy, p50_ms, p95_ms, prompt_tokens, generated_tokens } = sum;
-    write!(f, "{tag:16}{cases:5} {right:5} {valid:5} {accuracy:8.3} {p50_ms:8.0} {p95_ms:8.0}")?;
+    let Summary {
+        cases,
+        right,
+        valid,
+        accuracy,
+        p50_ms,
+        p95_ms,
+        prompt_tokens,
+        generated_tokens,
+    } = sum;
+    write!(
+        f,
+        "{tag:16}{cases:5} {right:5} {valid:5} {accuracy:8.3} {p50_ms:8.0} {p95_ms:8.0}"
+    )?;
     writeln!(f, " {prompt_tokens:13} {generated_tokens:9}")
 }
 
@@ -97,14 +120,27 @@ mod tests {
 
     fn outcome(tag: &str, right: bool, ms: f64) -> Outcome {
         let tags = vec![tag.into()];
-        Outcome { id: "a".into(), plan: json!([]), right, valid: true, ms, prompt_tokens: 3, generated_tokens: 2, tags }
+        Outcome {
+            id: "a".into(),
+            plan: json!([]),
+            right,
+            valid: true,
+            ms,
+            prompt_tokens: 3,
+            generated_tokens: 2,
+            tags,
+        }
     }
 
     #[test]
     fn the_summary_has_the_promised_keys() {
         let outcomes = [outcome("memory", true, 10.0), outcome("ipc", false, 30.0)];
-        let expected = r#"{"cases":2,"right":1,"valid":2,"accuracy":0.5,"p50_ms":10.0,"p95_ms":30.0}"#;
-        assert_eq!(serde_json::to_string(&summary(&outcomes)).unwrap(), expected);
+        let expected =
+            r#"{"cases":2,"right":1,"valid":2,"accuracy":0.5,"p50_ms":10.0,"p95_ms":30.0}"#;
+        assert_eq!(
+            serde_json::to_string(&summary(&outcomes)).unwrap(),
+            expected
+        );
         let line = r#"{"id":"a","plan":[],"right":true,"valid":true,"ms":10.0,"prompt_tokens":3,"generated_tokens":2}"#;
         assert_eq!(serde_json::to_string(&outcomes[0]).unwrap(), line);
     }
@@ -112,7 +148,10 @@ mod tests {
     #[test]
     fn the_table_has_a_row_for_each_tag() {
         let text = Table(&[outcome("memory", true, 10.0), outcome("ipc", false, 30.0)]).to_string();
-        let rows: Vec<_> = text.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+        let rows: Vec<_> = text
+            .lines()
+            .map(|line| line.split_whitespace().next().unwrap())
+            .collect();
         assert_eq!(rows, ["tag", "ipc", "memory", "ALL"]);
     }
 }

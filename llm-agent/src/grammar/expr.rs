@@ -98,7 +98,10 @@ impl Grammar {
     /// The rule of this name.
     #[must_use]
     pub fn rule(&self, name: &str) -> Option<&Expr> {
-        self.rules.iter().find(|(known, _)| *known == name).map(|(_, expr)| expr)
+        self.rules
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, expr)| expr)
     }
 }
 
@@ -160,7 +163,13 @@ mod tests {
         let grammar = Grammar::new(vec![
             ("start", list(Expr::Rule("name"), 3)),
             ("name", name),
-            ("size", Expr::Seq(vec![Expr::Class(Class::NonZero), Expr::Repeat(Box::new(Expr::Class(Class::Digit)), 0, 9)])),
+            (
+                "size",
+                Expr::Seq(vec![
+                    Expr::Class(Class::NonZero),
+                    Expr::Repeat(Box::new(Expr::Class(Class::Digit)), 0, 9),
+                ]),
+            ),
         ]);
         let expected = concat!(
             "root ::= (\"[\" name ((\",\" name)){0,2} \"]\")\n",

@@ -31,7 +31,10 @@ impl<'g> Matcher<'g> {
     /// At the beginning.
     #[must_use]
     pub fn new(grammar: &'g Grammar) -> Self {
-        let mut matcher = Self { grammar, ways: Vec::new() };
+        let mut matcher = Self {
+            grammar,
+            ways: Vec::new(),
+        };
         let start = grammar.root().into_iter().map(Step::Expr).collect();
         matcher.ways = matcher.settled(start);
         matcher
@@ -73,7 +76,9 @@ impl<'g> Matcher<'g> {
     fn only_letter(&self) -> Option<char> {
         let mut only = None;
         for way in &self.ways {
-            let Some(Step::Text(text)) = way.last() else { return None };
+            let Some(Step::Text(text)) = way.last() else {
+                return None;
+            };
             let letter = text.chars().next()?;
             if only.is_some_and(|only| only != letter) {
                 return None;
@@ -125,7 +130,13 @@ impl<'g> Matcher<'g> {
         settled
     }
 
-    fn open(&self, expr: &'g Expr, mut way: Stack<'g>, open: &mut Vec<Stack<'g>>, settled: &mut Vec<Stack<'g>>) {
+    fn open(
+        &self,
+        expr: &'g Expr,
+        mut way: Stack<'g>,
+        open: &mut Vec<Stack<'g>>,
+        settled: &mut Vec<Stack<'g>>,
+    ) {
         match expr {
             Expr::Class(_) => {
                 way.push(Step::Expr(expr));

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod expr;
 pub mod matcher;
+mod mentioned;
 
 pub use actions::plans;
 pub use expr::Grammar;

@@ -1,15 +1,40 @@
 //! The link to guests: a Unix socket, frames, a queue that is fair.
 
+mod guest;
+mod queue;
+mod reader;
+pub mod server;
+pub mod socket;
+#[cfg(test)]
+mod tests;
+mod work;
+mod worker;
+
 use std::error::Error;
 use std::path::Path;
 
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
 use crate::model::Model;
 use crate::planner::Planner;
+use server::Server;
 
-/// Serves guests until the process is told to end.
+/// Serves guests until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// If the socket cannot be had.
-pub fn serve<M: Model + Send + 'static>(_listen: &Path, _planner: Planner<M>) -> Result<(), Box<dyn Error>> {
+pub fn serve<M: Model + Send + 'static>(
+    listen: &Path,
+    planner: Planner<M>,
+) -> Result<(), Box<dyn Error>> {
+    // Before the socket, so that its file never outlives the process.
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let model = planner.model_name().to_owned();
+    let server = Server::start(listen, planner)?;
+    eprintln!("llm-agent: serving {model} on {}", listen.display());
+    signals.forever().next();
+    eprintln!("llm-agent: ending");
+    drop(server);
     Ok(())
 }

@@ -37,11 +37,17 @@ impl<'m> Chooser<'m> {
                 likely.truncate(FIRST);
             }
         }
-        let chosen = match likely.first().and_then(|best| self.best(std::iter::once(*best))) {
+        let chosen = match likely
+            .first()
+            .and_then(|best| self.best(std::iter::once(*best)))
+        {
             Some(token) => Some(token),
-            None => self.best(likely.into_iter()).or_else(|| self.best(candidates())),
+            None => self
+                .best(likely.into_iter())
+                .or_else(|| self.best(candidates())),
         };
-        let token = chosen.ok_or_else(|| ModelError::failed("choosing a token", "the grammar leaves none"))?;
+        let token = chosen
+            .ok_or_else(|| ModelError::failed("choosing a token", "the grammar leaves none"))?;
         self.accept(&[token])?;
         Ok(token)
     }
@@ -49,7 +55,9 @@ impl<'m> Chooser<'m> {
     /// The text goes on by these tokens.
     pub fn accept(&mut self, tokens: &[LlamaToken]) -> Result<(), ModelError> {
         for token in tokens {
-            self.grammar.try_accept(*token).map_err(|e| ModelError::failed("following the grammar", e))?;
+            self.grammar
+                .try_accept(*token)
+                .map_err(|e| ModelError::failed("following the grammar", e))?;
         }
         Ok(())
     }
@@ -63,10 +71,17 @@ impl<'m> Chooser<'m> {
 
     /// The best of the candidates that the grammar allows.
     fn best(&mut self, candidates: impl Iterator<Item = (LlamaToken, f32)>) -> Option<LlamaToken> {
-        let data = candidates.map(|(token, logit)| LlamaTokenData::new(token, logit, 0.0)).collect();
+        let data = candidates
+            .map(|(token, logit)| LlamaTokenData::new(token, logit, 0.0))
+            .collect();
         let mut candidates = LlamaTokenDataArray::new(data, false);
         self.grammar.apply(&mut candidates);
-        let allowed = candidates.data.iter().filter(|candidate| candidate.logit().is_finite());
-        allowed.max_by(|a, b| a.logit().total_cmp(&b.logit())).map(LlamaTokenData::id)
+        let allowed = candidates
+            .data
+            .iter()
+            .filter(|candidate| candidate.logit().is_finite());
+        allowed
+            .max_by(|a, b| a.logit().total_cmp(&b.logit()))
+            .map(LlamaTokenData::id)
     }
 }

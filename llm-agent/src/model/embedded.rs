@@ -13,6 +13,7 @@ use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
 
 use super::choose::Chooser;
+use super::requantize::fast_copy;
 use super::{Completion, Job, Model, ModelError, Watch};
 use crate::grammar::matcher::Matcher;
 
@@ -43,7 +44,9 @@ fn backend() -> Result<&'static LlamaBackend, ModelError> {
         backend.void_logs();
         Ok(backend)
     });
-    backend.as_ref().map_err(|why| ModelError::failed("starting llama.cpp", why))
+    backend
+        .as_ref()
+        .map_err(|why| ModelError::failed("starting llama.cpp", why))
 }
 
 impl Embedded {
@@ -55,10 +58,13 @@ impl Embedded {
     /// # Errors
     /// If the file is no model that llama.cpp can run.
     pub fn load(path: &Path, threads: usize) -> Result<Self, ModelError> {
-        let failed = |why: String| ModelError::failed("loading the model", format!("{}: {why}", path.display()));
+        let failed = |why: String| {
+            ModelError::failed("loading the model", format!("{}: {why}", path.display()))
+        };
         let backend = backend()?;
         let parameters = LlamaModelParams::default();
-        let model = LlamaModel::load_from_file(backend, path, &parameters).map_err(|e| failed(e.to_string()))?;
+        let model = LlamaModel::load_from_file(backend, fast_copy(path), &parameters)
+            .map_err(|e| failed(e.to_string()))?;
         let model: &'static LlamaModel = Box::leak(Box::new(model));
         let threads = i32::try_from(threads).unwrap_or(1);
         let chunk = u32::try_from(CHUNK).unwrap_or(u32::MAX);
@@ -68,9 +74,19 @@ impl Embedded {
             .with_n_ubatch(chunk)
             .with_n_threads(threads)
             .with_n_threads_batch(threads);
-        let context = model.new_context(backend, parameters).map_err(|e| failed(e.to_string()))?;
-        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        Ok(Self { name, model, context, known: Vec::new(), last: 0 })
+        let context = model
+            .new_context(backend, parameters)
+            .map_err(|e| failed(e.to_string()))?;
+        let name = path
+            .file_stem()
+            .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        Ok(Self {
+            name,
+            model,
+            context,
+            known: Vec::new(),
+            last: 0,
+        })
     }
 
     fn tokens(&self, text: &str) -> Vec<LlamaToken> {
@@ -80,7 +96,12 @@ impl Embedded {
     /// Reads the tokens, except those at the beginning that it knows already.
     /// Returns how many were new.
     fn read(&mut self, tokens: &[LlamaToken], watch: &Watch) -> Result<usize, ModelError> {
-        let shared = self.known.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let shared = self
+            .known
+            .iter()
+            .zip(tokens)
+            .take_while(|(a, b)| a == b)
+            .count();
         // The last one is always read again, for its logits.
         let keep = shared.min(tokens.len().saturating_sub(1));
         self.forget_from(keep)?;
@@ -93,7 +114,8 @@ impl Embedded {
     }
 
     fn forget_from(&mut self, keep: usize) -> Result<(), ModelError> {
-        let from = u32::try_from(keep).map_err(|e| ModelError::failed("shortening the context", e))?;
+        let from =
+            u32::try_from(keep).map_err(|e| ModelError::failed("shortening the context", e))?;
         self.known.truncate(keep);
         let result = self.context.kv_cache_seq_rm(SEQUENCE, Some(from), None);
         result.map_err(|e| ModelError::failed("shortening the context", e))
@@ -104,9 +126,12 @@ impl Embedded {
         let failed = |why: String| ModelError::failed("running the model", why);
         let mut batch = LlamaBatch::new(tokens.len(), 1);
         for (offset, token) in tokens.iter().enumerate() {
-            let position = i32::try_from(self.known.len() + offset).map_err(|e| failed(e.to_string()))?;
+            let position =
+                i32::try_from(self.known.len() + offset).map_err(|e| failed(e.to_string()))?;
             let is_last = offset + 1 == tokens.len();
-            batch.add(*token, position, &[SEQUENCE], is_last).map_err(|e| failed(e.to_string()))?;
+            batch
+                .add(*token, position, &[SEQUENCE], is_last)
+                .map_err(|e| failed(e.to_string()))?;
         }
         if let Err(error) = self.context.decode(&mut batch) {
             // What the context holds now is not known.
@@ -147,7 +172,12 @@ impl Embedded {
     }
 
     /// The tokens to go on with: as many as need no choosing, or one chosen.
-    fn next(&self, chooser: &mut Chooser<'_>, matcher: &Matcher<'_>, is_whole: bool) -> Result<Vec<LlamaToken>, ModelError> {
+    fn next(
+        &self,
+        chooser: &mut Chooser<'_>,
+        matcher: &Matcher<'_>,
+        is_whole: bool,
+    ) -> Result<Vec<LlamaToken>, ModelError> {
         if is_whole {
             let forced = matcher.forced();
             // Up to the end of the last word only: the signs after it usually
@@ -159,7 +189,9 @@ impl Embedded {
                 return Ok(tokens);
             }
         }
-        chooser.choose(self.context.get_logits_ith(self.last)).map(|token| vec![token])
+        chooser
+            .choose(self.context.get_logits_ith(self.last))
+            .map(|token| vec![token])
     }
 }
 
@@ -168,9 +200,9 @@ impl Model for Embedded {
         &self.name
     }
 
-    fn warm(&mut self, fixed: &str) -> Result<(), ModelError> {
+    fn warm(&mut self, fixed: &str, watch: &Watch) -> Result<(), ModelError> {
         let tokens = self.tokens(fixed);
-        self.read(&tokens, &Watch::default()).map(drop)
+        self.read(&tokens, watch).map(drop)
     }
 
     fn complete(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError> {
@@ -178,13 +210,21 @@ impl Model for Embedded {
         // is the same tokens whatever follows it.
         let mut tokens = self.tokens(job.fixed);
         tokens.extend(self.tokens(job.request));
-        let room = usize::try_from(self.context.n_ctx()).unwrap_or(0).saturating_sub(job.max_tokens);
+        let room = usize::try_from(self.context.n_ctx())
+            .unwrap_or(0)
+            .saturating_sub(job.max_tokens);
         if tokens.len() > room {
-            return Err(ModelError::PromptTooLong { tokens: tokens.len(), room });
+            return Err(ModelError::PromptTooLong {
+                tokens: tokens.len(),
+                room,
+            });
         }
         let prompt_tokens = self.read(&tokens, watch)?;
         let written = self.write(job, watch)?;
-        Ok(Completion { prompt_tokens, ..written })
+        Ok(Completion {
+            prompt_tokens,
+            ..written
+        })
     }
 }
 

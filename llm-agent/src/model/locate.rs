@@ -14,10 +14,19 @@ pub const DEFAULT: &str = ".proviso/models/SmolLM2-135M-Instruct.Q4_1.gguf";
 pub fn locate(named: Option<&Path>, from: &Path) -> Result<PathBuf, ModelError> {
     let found = match named {
         Some(path) => Some(path.to_path_buf()),
-        None => from.ancestors().map(|folder| folder.join(DEFAULT)).find(|path| path.is_file()),
+        None => from
+            .ancestors()
+            .map(|folder| folder.join(DEFAULT))
+            .find(|path| path.is_file()),
     };
     let path = found.unwrap_or_else(|| from.join(DEFAULT));
-    if path.is_file() { Ok(path) } else { Err(ModelError::Missing { path: path.display().to_string() }) }
+    if path.is_file() {
+        Ok(path)
+    } else {
+        Err(ModelError::Missing {
+            path: path.display().to_string(),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -30,12 +39,20 @@ mod tests {
         let below = root.path().join("a/b");
         std::fs::create_dir_all(&below).unwrap();
         let error = locate(None, &below).unwrap_err().to_string();
-        assert!(error.contains("qemu.sh setup") && error.contains("a/b/.proviso"), "{error}");
+        assert!(
+            error.contains("qemu.sh setup") && error.contains("a/b/.proviso"),
+            "{error}"
+        );
         let model = root.path().join(DEFAULT);
         std::fs::create_dir_all(model.parent().unwrap()).unwrap();
         std::fs::write(&model, "GGUF").unwrap();
         assert_eq!(locate(None, &below).unwrap(), model);
         let named = below.join("other.gguf");
-        assert!(locate(Some(&named), &below).unwrap_err().to_string().contains("other.gguf"));
+        assert!(
+            locate(Some(&named), &below)
+                .unwrap_err()
+                .to_string()
+                .contains("other.gguf")
+        );
     }
 }

@@ -2,7 +2,9 @@
 
 mod choose;
 pub mod embedded;
+mod gguf;
 pub mod locate;
+mod requantize;
 #[cfg(test)]
 pub mod scripted;
 pub mod watch;
@@ -44,7 +46,9 @@ pub enum ModelError {
     #[error("the model did not finish before the deadline")]
     TooLate,
     /// The prompt does not fit the model's context.
-    #[error("the prompt has {tokens} tokens and the model's context holds {room}; ask with fewer processes running")]
+    #[error(
+        "the prompt has {tokens} tokens and the model's context holds {room}; ask with fewer processes running"
+    )]
     PromptTooLong {
         /// Tokens in the prompt.
         tokens: usize,
@@ -70,7 +74,10 @@ pub enum ModelError {
 impl ModelError {
     /// A failure of the library while doing something.
     pub fn failed(doing: &'static str, why: impl ToString) -> Self {
-        Self::Failed { doing, why: why.to_string() }
+        Self::Failed {
+            doing,
+            why: why.to_string(),
+        }
     }
 }
 
@@ -82,8 +89,8 @@ pub trait Model {
     /// Reads what all prompts begin with, so that no request has to wait for it.
     ///
     /// # Errors
-    /// If the model cannot.
-    fn warm(&mut self, fixed: &str) -> Result<(), ModelError>;
+    /// If the model cannot, or was told to stop.
+    fn warm(&mut self, fixed: &str, watch: &Watch) -> Result<(), ModelError>;
 
     /// Continues a prompt. Keeps `watch` informed and stops when it says so.
     ///

@@ -17,7 +17,10 @@ impl Scripted {
     /// A model with these answers.
     #[must_use]
     pub fn saying(answers: &[&str]) -> Self {
-        Self { answers: answers.iter().map(|answer| (*answer).into()).collect(), pause: Duration::ZERO }
+        Self {
+            answers: answers.iter().map(|answer| (*answer).into()).collect(),
+            pause: Duration::ZERO,
+        }
     }
 }
 
@@ -26,7 +29,7 @@ impl Model for Scripted {
         "scripted"
     }
 
-    fn warm(&mut self, _fixed: &str) -> Result<(), ModelError> {
+    fn warm(&mut self, _fixed: &str, _watch: &Watch) -> Result<(), ModelError> {
         Ok(())
     }
 
@@ -37,7 +40,14 @@ impl Model for Scripted {
             std::thread::sleep(Duration::from_millis(2));
         }
         watch.check()?;
-        let text = self.answers.pop_front().ok_or_else(|| ModelError::failed("reading the script", "it is over"))?;
-        Ok(Completion { text, prompt_tokens: 10, generated_tokens: 5 })
+        let text = self
+            .answers
+            .pop_front()
+            .ok_or_else(|| ModelError::failed("reading the script", "it is over"))?;
+        Ok(Completion {
+            text,
+            prompt_tokens: 10,
+            generated_tokens: 5,
+        })
     }
 }

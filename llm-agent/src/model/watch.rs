@@ -17,7 +17,10 @@ impl Watch {
     /// For work that is worthless after `deadline`.
     #[must_use]
     pub fn until(deadline: Instant) -> Self {
-        Self { deadline: Some(deadline), ..Self::default() }
+        Self {
+            deadline: Some(deadline),
+            ..Self::default()
+        }
     }
 
     /// Calls the work off.
@@ -27,7 +30,8 @@ impl Watch {
 
     /// Notes how far the model is.
     pub fn note_generated(&self, tokens: usize) {
-        self.generated_tokens.store(u32::try_from(tokens).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.generated_tokens
+            .store(u32::try_from(tokens).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     /// How many tokens the model has written.
@@ -61,6 +65,9 @@ mod tests {
         assert!(watch.check().is_ok());
         watch.cancel();
         assert!(matches!(watch.check(), Err(ModelError::Cancelled)));
-        assert!(matches!(Watch::until(Instant::now()).check(), Err(ModelError::TooLate)));
+        assert!(matches!(
+            Watch::until(Instant::now()).check(),
+            Err(ModelError::TooLate)
+        ));
     }
 }

@@ -1,41 +1,162 @@
-//! The worked examples that the model reads first.
+//! The worked examples, and which of them are like a given sentence.
+//!
+//! A small model does what the examples next to the question do, so it gets to
+//! see those whose wording is closest, closest last.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use proviso_abi::{Plan, System};
-use serde::Deserialize;
+use serde::Deserialize as _;
 
-/// A system, and requests made of it with the plans they should get.
-#[derive(Deserialize)]
-struct Scene {
-    system: System,
-    requests: Vec<(String, Plan)>,
+/// A sentence and the plan it should get.
+#[derive(Debug)]
+pub struct Example {
+    /// What is asked.
+    pub sentence: String,
+    /// The plan, as the model should write it.
+    pub plan: String,
+    features: BTreeSet<String>,
 }
 
-/// Every example: the system, the sentence, the plan as the model should write it.
-pub fn all() -> Vec<(System, String, String)> {
-    let scenes = include_str!("examples.jsonl").lines().filter_map(|line| serde_json::from_str::<Scene>(line).ok());
-    scenes
-        .flat_map(|scene| {
-            let Scene { system, requests } = scene;
-            requests.into_iter().filter_map(move |(sentence, plan)| {
-                let plan = serde_json::to_string(&plan).ok()?;
-                Some((system.clone(), sentence, plan))
-            })
-        })
+/// All examples, and how telling each feature is.
+struct Bank {
+    examples: Vec<Example>,
+    weights: BTreeMap<String, f64>,
+}
+
+static BANK: LazyLock<Bank> = LazyLock::new(|| {
+    // The first line is the system that they are made for.
+    let mut lines = include_str!("examples.jsonl").lines();
+    let system = lines
+        .next()
+        .and_then(|line| serde_json::from_str(line).ok());
+    let names = system.as_ref().map(names).unwrap_or_default();
+    let examples: Vec<_> = lines.filter_map(|line| read(line, &names).ok()).collect();
+    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+    for feature in examples.iter().flat_map(|example| &example.features) {
+        *counts.entry(feature.clone()).or_default() += 1.0;
+    }
+    let total = examples.len() as f64;
+    let weights = counts
+        .into_iter()
+        .map(|(feature, count)| (feature, (total / count).ln()))
+        .collect();
+    Bank { examples, weights }
+});
+
+fn read(line: &str, names: &BTreeSet<String>) -> Result<Example, serde_json::Error> {
+    // The plan is shown as it is written there, but it has to be one.
+    let (sentence, plan): (String, serde_json::Value) = serde_json::from_str(line)?;
+    Plan::deserialize(&plan)?;
+    let plan = plan.to_string();
+    let features = features(&sentence, names);
+    Ok(Example {
+        sentence,
+        plan,
+        features,
+    })
+}
+
+/// The examples closest to `sentence`, the closest last.
+pub fn nearest(system: &System, sentence: &str, count: usize) -> Vec<&'static Example> {
+    let asked = features(sentence, &names(system));
+    let mut ranked: Vec<_> = BANK
+        .examples
+        .iter()
+        .map(|example| (likeness(&asked, &example.features), example))
+        .collect();
+    // Stable, so that equals keep the order in which they were written.
+    ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    ranked
+        .into_iter()
+        .take(count)
+        .map(|(_, example)| example)
+        .rev()
         .collect()
+}
+
+/// How much two sets of features share, of what they have.
+fn likeness(a: &BTreeSet<String>, b: &BTreeSet<String>) -> f64 {
+    let weight = |feature: &String| BANK.weights.get(feature).copied().unwrap_or(1.0);
+    let shared: f64 = a.intersection(b).map(weight).sum();
+    let norm = |set: &BTreeSet<String>| set.iter().map(weight).sum::<f64>().sqrt();
+    shared / (norm(a) * norm(b)).max(f64::MIN_POSITIVE)
+}
+
+/// What processes and programs are called, in lower case.
+fn names(system: &System) -> BTreeSet<String> {
+    let processes = system.processes.iter().map(|process| &process.name);
+    processes
+        .chain(&system.programs)
+        .map(|name| name.to_lowercase())
+        .collect()
+}
+
+/// Words, pairs of words and, because people mistype, runs of three letters.
+/// Names, numbers and paths count as alike: what matters is how something is
+/// said, not about what.
+fn features(sentence: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
+    let lower = sentence.to_lowercase();
+    let mut features = BTreeSet::new();
+    let mut before = String::from("^");
+    let is_between = |letter: char| !letter.is_alphanumeric() && !matches!(letter, '/' | '%');
+    for word in lower.split(is_between).filter(|word| !word.is_empty()) {
+        let word = alike(word, names);
+        features.insert(format!("{before} {word}"));
+        let letters: Vec<char> = format!("_{word}_").chars().collect();
+        features.extend(letters.windows(3).map(|run| run.iter().collect::<String>()));
+        features.insert(word.clone());
+        before = word;
+    }
+    features
+}
+
+fn alike(word: &str, names: &BTreeSet<String>) -> String {
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    if names.contains(word) || names.contains(singular) {
+        "@".to_owned()
+    } else if word.contains('/') {
+        "/".to_owned()
+    } else if word.starts_with(|letter: char| letter.is_ascii_digit()) {
+        // `8mb` and `4 mb` both leave the unit.
+        word.trim_start_matches(|letter: char| letter.is_ascii_digit())
+            .to_owned()
+            + "#"
+    } else {
+        word.to_owned()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::grammar::{matcher, plans};
+    use crate::prompt::tests::system;
 
     #[test]
     fn every_line_reads_and_every_plan_is_one_the_grammar_allows() {
-        for line in include_str!("examples.jsonl").lines() {
-            serde_json::from_str::<Scene>(line).unwrap_or_else(|error| panic!("{error} in {line}"));
+        let mut lines = include_str!("examples.jsonl").lines();
+        let system = serde_json::from_str(lines.next().unwrap()).unwrap();
+        for line in lines {
+            let example =
+                read(line, &names(&system)).unwrap_or_else(|error| panic!("{error} in {line}"));
+            let grammar = plans(&system, &example.sentence);
+            assert!(matcher::accepts(&grammar, &example.plan), "{line}");
         }
-        for (system, sentence, plan) in all() {
-            assert!(matcher::accepts(&plans(&system), &plan), "{sentence}: {plan}");
-        }
+    }
+
+    #[test]
+    fn the_closest_example_comes_last_whatever_the_process_is_called() {
+        let found = nearest(&system(), "suspend the logger", 3);
+        assert_eq!(found.len(), 3);
+        assert!(found[2].plan.contains("\"suspend\""), "{found:?}");
+
+        assert!(
+            nearest(&system(), "start a logger", 1)[0]
+                .plan
+                .contains("spawn")
+        );
+        assert_eq!(nearest(&system(), "", 3).len(), 3);
     }
 }

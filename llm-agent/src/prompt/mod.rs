@@ -1,35 +1,43 @@
-//! What the model gets to read: a fixed part, the state, the sentence.
+//! What the model gets to read: a fixed part, the state, examples, the sentence.
 
 mod examples;
 pub mod snapshot;
 
-use std::sync::LazyLock;
-
 use proviso_abi::System;
 
-/// The part that is the same for every request: what it is about, and examples.
+/// How many examples a request shows.
+const EXAMPLES: usize = 4;
+
+/// The part that is the same for every request.
 #[must_use]
-pub fn fixed() -> &'static str {
-    static FIXED: LazyLock<String> = LazyLock::new(|| {
-        let mut text = format!("<|im_start|>system\n{INSTRUCTIONS}<|im_end|>\n");
-        for (system, sentence, plan) in examples::all() {
-            text.push_str(&request(&system, &sentence));
-            text.push_str(&plan);
-            text.push_str("<|im_end|>\n");
-        }
-        text
-    });
-    &FIXED
+pub const fn fixed() -> &'static str {
+    "<|im_start|>system\nYou operate a computer. Answer each request with a JSON plan of actions.\n"
 }
 
-const INSTRUCTIONS: &str = "You operate a computer. Answer each request with a JSON plan of actions.";
-
-/// The part that is new for each request.
+/// The part that is new for each request: first what seldom changes between
+/// two requests, so that what was read for the last one is still good.
 #[must_use]
 pub fn request(system: &System, sentence: &str) -> String {
-    let state = snapshot::describe(system);
-    let sentence = snapshot::harmless(sentence);
-    format!("<|im_start|>user\n{state}> {sentence}<|im_end|>\n<|im_start|>assistant\n")
+    let mut text = snapshot::describe(system);
+    text.push_str("<|im_end|>\n");
+    for example in examples::nearest(system, sentence, EXAMPLES) {
+        turn(&mut text, &example.sentence);
+        text.push_str(&example.plan);
+        text.push_str("<|im_end|>\n");
+    }
+    turn(&mut text, &snapshot::harmless(sentence));
+    text
+}
+
+/// A sentence, and the beginning of the answer to it.
+fn turn(text: &mut String, sentence: &str) {
+    for part in [
+        "<|im_start|>user\n",
+        sentence,
+        "<|im_end|>\n<|im_start|>assistant\n",
+    ] {
+        text.push_str(part);
+    }
 }
 
 #[cfg(test)]
@@ -52,12 +60,8 @@ pub(crate) mod tests {
     #[test]
     fn the_request_ends_where_the_model_answers() {
         let text = request(&system(), "stop <|im_end|> it");
-        assert!(text.ends_with("> stop < im_end|> it<|im_end|>\n<|im_start|>assistant\n"), "{text}");
-    }
-
-    #[test]
-    fn the_fixed_part_shows_examples() {
-        assert!(fixed().matches("<|im_start|>assistant\n{\"plan\":[").count() >= 8);
-        assert!(fixed().ends_with("<|im_end|>\n"));
+        let end = "<|im_start|>user\nstop < im_end|> it<|im_end|>\n<|im_start|>assistant\n";
+        assert!(text.ends_with(end), "{text}");
+        assert_eq!(text.matches("{\"plan\":[").count(), EXAMPLES);
     }
 }
