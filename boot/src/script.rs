@@ -55,6 +55,12 @@ pub fn read(path: &Path) -> Result<Vec<String>> {
     if lines.is_empty() {
         bail!("{}: the script has no lines", path.display());
     }
+    if let Some(line) = lines.iter().find(|line| line.contains(char::is_control)) {
+        bail!(
+            "{}: a control character in {line:?}, which is a key and not text",
+            path.display()
+        );
+    }
     Ok(lines)
 }
 
@@ -105,26 +111,23 @@ fn drive<'a>(
     limits: Limits,
     deadline: Instant,
 ) -> Result<Exit> {
-    let mut limit = limits.boot;
-    let mut after = "booting".to_owned();
-    loop {
-        let left = deadline
+    let within = |limit: Duration| {
+        deadline
             .saturating_duration_since(Instant::now())
-            .min(limit);
-        let answer = session.wait_for_prompt(left);
-        match answer {
-            Ok(_) => (),
-            Err(error) => match error.downcast_ref::<Ended>() {
-                Some(ended) => return Ok(ended.exit),
-                None => return Err(error.context(format!("no prompt after {after}"))),
-            },
+            .min(limit)
+    };
+    let mut answer = session.wait_for_prompt(within(limits.boot)).map(drop);
+    loop {
+        if let Err(error) = answer {
+            return match error.downcast_ref::<Ended>() {
+                Some(ended) => Ok(ended.exit),
+                None => Err(error),
+            };
         }
         let Some(line) = lines.next() else {
             bail!("the script ended, but the machine runs on: its last line must be /shutdown");
         };
-        session.send_line(line)?;
-        limit = limits.line;
-        after = format!("{line:?}");
+        answer = session.ask(line, within(limits.line)).map(drop);
     }
 }
 

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::{PROMPT, exit::Exit, image::Image, process::Tied, qemu::Machine};
 
+/// How much of a line must come back: the shell cuts lines that are much longer.
+const ECHO_CHARS: usize = 100;
+
 /// A machine whose console is ours. Dropping it kills QEMU.
 pub struct Session {
     qemu: Tied,
@@ -127,14 +130,34 @@ impl Session {
         self.wait_until("the prompt", timeout, end_of_prompt)
     }
 
-    /// Sends a line and waits for the next prompt; returns what was written in between.
+    /// Sends a line and waits until the shell has echoed it. Output of other processes
+    /// may come at any time, with a new prompt after it; only what follows the echo is
+    /// the answer.
+    ///
+    /// # Errors
+    /// As [`wait_for`](Self::wait_for).
+    pub fn enter(&mut self, line: &str, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        self.send_line(line)?;
+        let beginning: String = line.chars().take(ECHO_CHARS).collect();
+        for part in [&*beginning, "\n"] {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.wait_for(part, left)
+                .with_context(|| format!("no echo of {line:?}"))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a line and waits for the prompt after its answer; returns the answer.
     ///
     /// # Errors
     /// As [`wait_for`](Self::wait_for).
     pub fn ask(&mut self, line: &str, timeout: Duration) -> Result<String> {
-        self.send_line(line)?;
+        let deadline = Instant::now() + timeout;
+        self.enter(line, timeout)?;
+        let left = deadline.saturating_duration_since(Instant::now());
         let answer = self
-            .wait_for_prompt(timeout)
+            .wait_for_prompt(left)
             .with_context(|| format!("after {line:?}"))?;
         Ok(answer.strip_suffix(PROMPT).unwrap_or(&answer).to_owned())
     }
