@@ -104,7 +104,7 @@ fn per_process(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
     if matches!(kind, "spawn" | "undo") {
         plain.insert("count".into(), json!(1));
     }
-    let mut spread: Vec<(&str, BTreeSet<Which>)> = Vec::new();
+    let mut spread = Vec::new();
     for (key, value) in action {
         let is_empty_args = key == "args" && !loose::is_truthy(value);
         if value.is_null() || key == "except" || is_empty_args {
@@ -112,32 +112,25 @@ fn per_process(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
         }
         if matches!(key.as_str(), "target" | "from" | "to") {
             let except = action.get("except").filter(|_| key == "target");
-            spread.push((key, expand(value, processes, except)?));
+            spread.push((key.as_str(), expand(value, processes, except)?));
         } else {
             plain.insert(key.clone(), field(kind, key, value)?);
         }
     }
-    let times = if kind == "set_memory_limit" {
-        plain.remove("times")
-    } else {
-        None
+    let mut take = |owner, key| {
+        if kind == owner {
+            plain.remove(key)
+        } else {
+            None
+        }
     };
-    let step = if kind == "set_priority" {
-        plain.remove("step")
-    } else {
-        None
-    };
-    let mut repeat = 1;
-    if matches!(kind, "spawn" | "undo")
-        && let Some(count) = plain.get("count").and_then(loose::whole)
-    {
-        plain.remove("count");
-        repeat = count;
-    }
-    if !(0..=MAX_REPEAT).contains(&repeat) {
-        plain.insert("count".into(), repeat.into());
+    let (times, step) = (
+        take("set_memory_limit", "times"),
+        take("set_priority", "step"),
+    );
+    let Some(repeat) = repeats(kind, &mut plain) else {
         return Ok(vec![plain]);
-    }
+    };
     let mut each = product(plain, &spread);
     for one in &mut each {
         if let Some(times) = &times {
@@ -149,13 +142,25 @@ fn per_process(action: &Object, processes: &[Process]) -> Checked<Vec<Object>> {
             one.insert("priority".into(), level.into());
         }
     }
-    let times_over = usize::try_from(repeat).map_err(|_| IllTyped)?;
-    Ok(each
-        .iter()
-        .cycle()
-        .take(each.len() * times_over)
-        .cloned()
-        .collect())
+    let total = each.len() * repeat;
+    Ok(each.into_iter().cycle().take(total).collect())
+}
+
+/// Takes out how often an action is meant; nothing if that is out of bounds and
+/// stays in.
+fn repeats(kind: &str, plain: &mut Object) -> Option<usize> {
+    let count = plain
+        .get("count")
+        .filter(|_| matches!(kind, "spawn" | "undo"));
+    let Some(count) = count.and_then(loose::whole) else {
+        return Some(1);
+    };
+    if !(0..=MAX_REPEAT).contains(&count) {
+        plain.insert("count".into(), count.into());
+        return None;
+    }
+    plain.remove("count");
+    usize::try_from(count).ok()
 }
 
 /// `scale` as the starts or ends that it takes.

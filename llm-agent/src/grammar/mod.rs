@@ -4,6 +4,10 @@ pub mod actions;
 pub mod expr;
 pub mod matcher;
 mod mentioned;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod values;
 
 pub use actions::plans;
 pub use expr::Grammar;

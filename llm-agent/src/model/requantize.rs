@@ -7,6 +7,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use half::f16;
 
@@ -23,6 +24,9 @@ const BLOCK: u64 = 32;
 /// there yet, or `path` itself if it needs none or none can be made.
 #[must_use]
 pub fn fast_copy(path: &Path) -> PathBuf {
+    // One at a time in a process; other processes write under other names.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let copy = path.with_extension("fast.gguf");
     if is_newer(&copy, path) {
         return copy;
@@ -33,7 +37,7 @@ pub fn fast_copy(path: &Path) -> PathBuf {
     let Some(converted) = convert(&file) else {
         return path.into();
     };
-    // Written aside and then renamed: another agent may be doing the same.
+    // Written aside and then renamed: nobody ever finds half a copy.
     let aside = path.with_extension(format!("{}.partial", std::process::id()));
     let written = write(&aside, &converted).and_then(|()| std::fs::rename(&aside, &copy));
     match written {
