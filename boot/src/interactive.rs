@@ -1,5 +1,11 @@
 //! A person at the machine's console.
 
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    process::Stdio,
+    thread,
+};
+
 use anyhow::{Context, Result, bail};
 
 use crate::{exit::Exit, launch::Prepared, process, qemu::Serial, terminal};
@@ -23,9 +29,18 @@ pub fn run(prepared: &Prepared) -> Result<()> {
         eprintln!("Ctrl-A X leaves.\n");
     }
     loop {
-        let mut qemu = process::Tied::spawn(machine.command())
+        let mut command = machine.command();
+        command.stderr(Stdio::piped());
+        let mut qemu = process::Tied::spawn(command)
             .with_context(|| format!("cannot start {}", crate::qemu::PROGRAM))?;
+        let messages = qemu
+            .child()
+            .stderr
+            .take()
+            .map(|stderr| thread::spawn(|| pass_on(stderr)));
         let exit = Exit::of(qemu.wait().context("cannot wait for QEMU")?);
+        // Its last message comes before ours.
+        let _ = messages.map(thread::JoinHandle::join);
         process::check_signal()?;
         if exit == Exit::Reboot {
             eprintln!("\r\nStarting the machine again");
@@ -33,6 +48,21 @@ pub fn run(prepared: &Prepared) -> Result<()> {
         }
         return verdict(exit, prepared.has_reset());
     }
+}
+
+/// Passes on what QEMU has to say, but for this: that the agent is not there yet.
+/// It loads its model while the machine boots, and QEMU tries again every second.
+fn pass_on(messages: impl Read) {
+    for line in BufReader::new(messages).lines().map_while(Result::ok) {
+        if !is_expected(&line) {
+            // QEMU has made the terminal raw.
+            let _ = write!(io::stderr(), "{line}\r\n");
+        }
+    }
+}
+
+fn is_expected(message: &str) -> bool {
+    message.contains("Unable to connect character device agent")
 }
 
 /// What the end of the machine means for us.
@@ -49,6 +79,16 @@ fn verdict(exit: Exit, has_reset: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_agents_absence_is_kept_from_the_person() {
+        let absent = "qemu-system-x86_64: Unable to connect character device agent: Failed to \
+                      connect to '/tmp/proviso-1/agent.sock': No such file or directory";
+        assert!(is_expected(absent));
+        assert!(!is_expected(
+            "qemu-system-x86_64: -accel nosuch: invalid accelerator nosuch"
+        ));
+    }
 
     #[test]
     fn only_shutting_down_and_leaving_are_success() {
