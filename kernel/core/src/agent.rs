@@ -87,9 +87,11 @@ impl<M: Machine> Kernel<M> {
 
     /// Admits a plan and commits it, or says why not.
     fn decide(&mut self, machine: &mut M, id: IntentId, plan: &Plan) {
-        let Some(submitter) = self.intents.get(id).map(|intent| intent.submitter) else {
+        let Some(intent) = self.intents.get_mut(id) else {
             return;
         };
+        intent.stage = Stage::Decided;
+        let submitter = intent.submitter;
         let begin = machine.now_ns();
         let verdict = admit(plan, self.principal(submitter), &self.view(machine));
         let outcome =

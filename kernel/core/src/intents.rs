@@ -38,6 +38,8 @@ pub enum Stage {
     Sent,
     /// The agent works on it.
     Working,
+    /// Its plan is there, and the kernel decides on it.
+    Decided,
     /// Its final event is there.
     Finished,
 }
@@ -80,11 +82,11 @@ impl Intent {
         u32::try_from(self.ends_at_ns.saturating_sub(now_ns) / 1_000_000).unwrap_or(u32::MAX)
     }
 
-    /// Whether the agent may be at work for it; a plan of the submitter's own
-    /// never comes to the agent.
+    /// Whether it waits for a plan of the agent's; one that its submitter
+    /// brings along is decided on at once.
     #[must_use]
     pub fn is_with_agent(&self) -> bool {
-        self.stage != Stage::Finished && !self.prompt.is_empty()
+        matches!(self.stage, Stage::Sent | Stage::Working)
     }
 
     /// The oldest unread event, which stays.
@@ -133,7 +135,7 @@ impl Intent {
 
     fn overdue(&self, now_ns: u64) -> Option<Overdue> {
         match self.stage {
-            Stage::Finished => None,
+            Stage::Decided | Stage::Finished => None,
             _ if now_ns >= self.ends_at_ns => Some(Overdue::TooLong),
             _ if now_ns < self.silent_at_ns => None,
             Stage::Sent => Some(Overdue::Unheard),
@@ -231,7 +233,7 @@ impl Intents {
     pub fn pending_mut(&mut self, id: IntentId) -> Option<&mut Intent> {
         self.list
             .get_mut(&id)
-            .filter(|intent| intent.stage != Stage::Finished)
+            .filter(|intent| intent.is_with_agent())
     }
 
     /// An intent of this process's own.
@@ -251,7 +253,7 @@ impl Intents {
     pub fn pending(&self) -> Vec<IntentId> {
         self.list
             .values()
-            .filter(|i| i.stage != Stage::Finished)
+            .filter(|i| i.is_with_agent())
             .map(|i| i.id)
             .collect()
     }

@@ -26,26 +26,42 @@ fn counter() -> u64 {
 /// Starts the tick (interrupt 0) and measures the timestamp counter.
 pub fn init() {
     start_tick();
-    let begin_pit = read_pit();
-    let begin = counter();
-    let mut elapsed = 0;
+    let (begin, begin_pit) = read_both();
     // Bounded: a timer that does not count must not hang the boot.
-    for _ in 0..10_000_000u32 {
-        // The timer counts down and starts again at RELOAD.
-        let now = read_pit();
-        elapsed = if now <= begin_pit {
-            begin_pit - now
-        } else {
-            begin_pit + (RELOAD - now)
-        };
-        if elapsed >= MEASURE_COUNTS {
+    for _ in 0..1_000_000u32 {
+        if counted(begin_pit, read_pit()) >= MEASURE_COUNTS {
             break;
         }
     }
-    let counts = (counter() - begin).max(1);
-    let nanoseconds = u64::from(elapsed.max(1)) * 1_000_000_000 / PIT_HZ;
+    let (end, end_pit) = read_both();
+    let counts = end.saturating_sub(begin).max(1);
+    let elapsed = counted(begin_pit, end_pit).max(1);
+    let nanoseconds = u64::from(elapsed) * 1_000_000_000 / PIT_HZ;
     let rate = (u128::from(nanoseconds) << 32) / u128::from(counts);
     RATE.call_once(|| (u64::try_from(rate).unwrap_or(1 << 32).max(1), begin));
+}
+
+/// The two counters at about the same moment. A hypervisor may stop us between
+/// the reads, so the closest of several pairs counts.
+fn read_both() -> (u64, u16) {
+    let pair = || {
+        let before = counter();
+        let pit = read_pit();
+        let width = counter().saturating_sub(before);
+        (width, before + width / 2, pit)
+    };
+    let closest = (0..8).map(|_| pair()).min_by_key(|(width, ..)| *width);
+    closest.map_or((0, 0), |(_, at, pit)| (at, pit))
+}
+
+/// How far the timer came from one reading to another: it counts down, and
+/// starts again at [`RELOAD`].
+fn counted(from: u16, to: u16) -> u16 {
+    if to <= from {
+        from - to
+    } else {
+        (RELOAD - to).saturating_add(from)
+    }
 }
 
 /// Nanoseconds since [`init`]; 0 before.

@@ -203,8 +203,14 @@ fn observing_shows_the_system_as_the_plan_has_made_it() {
         ]
     );
     assert_eq!(
-        (status.alive, status.crashed, status.agent.as_ref()),
-        (3, 0, None)
+        (
+            status.alive,
+            status.crashed,
+            status.intents,
+            status.agent.as_ref()
+        ),
+        (3, 0, 0, None),
+        "a plan that is being decided on does not wait for the agent"
     );
 }
 
