@@ -50,7 +50,9 @@ pub fn build() -> Result<Guest> {
 /// As [`build`].
 pub fn build_loader_and_probe() -> Result<(PathBuf, PathBuf)> {
     let mut command = cargo_build()?;
-    command.args(["-p", "proviso-loader", "--bins", "--examples"]);
+    // Of the whole workspace: cargo unites the features of what it builds together, and
+    // the loader alone would be another build.
+    command.args(["--workspace", "--bins", "--examples"]);
     let mut built = Executables::of(&toolchain::run(command, "the loader")?)?;
     Ok((built.take("proviso-loader")?, built.take("proviso-probe")?))
 }
