@@ -55,6 +55,10 @@ impl FreeMemory {
     }
 
     /// Whole pages for `bytes` bytes; their address is where they are in memory.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the memory is the arena's, not that of `what`"
+    )]
     pub fn allocate(
         &mut self,
         bytes: u64,
