@@ -1,0 +1,61 @@
+//! The tests that run inside the guest: one boot, each test reported by itself.
+
+use anyhow::{Result, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use proviso_boot::exit::Exit;
+use proviso_tests::console::{Console, hardware, image};
+use proviso_tests::guest_tests::{self, Report};
+
+/// How the names of these tests begin.
+const GROUP: &str = "guest";
+
+/// Runs the suite, unless a filter for other tests is set, and makes a trial of
+/// every test in it and one of the whole.
+pub fn trials(arguments: &Arguments) -> Vec<Trial> {
+    let filter = arguments.filter.as_deref().unwrap_or(GROUP);
+    if !filter.starts_with(GROUP) && !GROUP.starts_with(filter) {
+        return Vec::new();
+    }
+    match run() {
+        Ok(report) => trials_of(report),
+        Err(error) => vec![result("whole", Some(format!("{error:#}")))],
+    }
+}
+
+fn trials_of(report: Report) -> Vec<Trial> {
+    let mut trials = vec![result("whole", None)];
+    for test in report.tests {
+        trials.push(result(&test.name, test.failure));
+    }
+    trials
+}
+
+fn result(name: &str, failure: Option<String>) -> Trial {
+    let name = format!("{GROUP}::{name}");
+    Trial::test(name, move || {
+        failure.map_or(Ok(()), |why| Err(Failed::from(why)))
+    })
+}
+
+/// One boot with the suite in the place of init.
+fn run() -> Result<Report> {
+    let mut console = Console::start(&hardware()?, &image()?.init("suite"))?;
+    let exit = console.wait_exit()?;
+    let report = guest_tests::read(&console.transcript());
+    let failed = report
+        .tests
+        .iter()
+        .filter(|test| test.failure.is_some())
+        .count();
+    let passed = report.tests.len() - failed;
+    let whole = report.summary == Some((passed, failed)) && passed > 0;
+    ensure!(
+        whole,
+        console.complaint(&format!("the suite did not report to its end: {exit}"))
+    );
+    ensure!(
+        (exit == Exit::Clean) == (failed == 0),
+        console.complaint(&format!("exit and summary disagree: {exit}"))
+    );
+    Ok(report)
+}
