@@ -29,6 +29,7 @@ pub fn build() -> Result<PathBuf> {
         .current_dir(paths::root())
         .args(["build", "--quiet", "--package", NAME]);
     command.args(["--bin", NAME, "--message-format=json-render-diagnostics"]);
+    command.env("CARGO_TARGET_DIR", paths::target());
     // Cargo sets what its configuration says for us too. It may have changed since.
     for variable in cargo_config::VARIABLES {
         command.env_remove(variable);

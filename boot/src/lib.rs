@@ -11,7 +11,7 @@
 //! | [`setup`] | finds out what is missing and installs it |
 //! | [`launch`] | all of that together, from a person's choices |
 //! | [`interactive`], [`script`] | the two ways in which a person uses a machine |
-//! | [`suite`], [`bench`] | the tests, and how long it takes to boot |
+//! | [`suite`], [`mod@bench`] | the tests, and how long it takes to boot |
 //! | [`process`], [`terminal`] | nothing left running, and the terminal as it was |
 //!
 //! A machine for a test, in five lines:

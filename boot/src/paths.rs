@@ -21,7 +21,11 @@ pub fn state() -> PathBuf {
 /// What cargo builds for the host.
 #[must_use]
 pub fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let Some(named) = env::var_os("CARGO_TARGET_DIR") else {
+        return root().join("target");
+    };
+    // Cargo takes it from the folder that the person is in; what we start runs elsewhere.
+    env::current_dir().unwrap_or_default().join(named)
 }
 
 /// What cargo builds for the guest: a folder of its own, so that the two builds
