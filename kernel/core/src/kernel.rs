@@ -39,6 +39,8 @@ use crate::scheduler::Scheduler;
 use crate::table::Table;
 use crate::tty::Tty;
 
+/// What must be free once init runs: a shell, and something for it to manage.
+const MIN_FREE: Bytes = Bytes(2 << 20);
 /// What init may hold.
 const INIT_LIMIT: Bytes = Bytes(4 << 20);
 
@@ -56,7 +58,7 @@ pub enum BootError {
     TwoPrograms(Name),
     /// There is no program of the name that init should have.
     NoInit(Name),
-    /// Init does not fit into memory, or into its limit.
+    /// Init does not fit into memory or its limit, or leaves too little.
     NoMemory {
         /// What it takes.
         needed: Bytes,
@@ -78,7 +80,7 @@ impl fmt::Display for BootError {
             }
             Self::NoMemory { needed, free } => write!(
                 f,
-                "not enough memory to start init: it takes {needed} of {free}; give the machine more"
+                "not enough memory to start: {needed} needed, {free} free; give the machine more"
             ),
         }
     }
@@ -272,7 +274,13 @@ impl<M: Machine> Kernel<M> {
             limit: INIT_LIMIT,
         };
         self.begin_life(machine, birth, task);
-        Ok(())
+        match memory::totals(machine).free {
+            free if free < MIN_FREE => Err(BootError::NoMemory {
+                needed: MIN_FREE,
+                free,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// The program of a name.

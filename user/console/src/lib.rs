@@ -35,8 +35,10 @@ pub const MAX_LINE: usize = 512;
 #[must_use]
 pub fn greeting(terminal: Terminal) -> alloc::string::String {
     alloc::format!(
-        "{}: say what you want in a sentence, such as \"start two counters\".\n\
+        "{}{}: say what you want in a sentence, such as \"start two counters\".\n\
          Commands begin with a slash and need no model: /help lists them.\n",
+        // A shell that ended before may have left half a line.
+        terminal.erase_line(),
         terminal.strong("Proviso")
     )
 }

@@ -122,7 +122,7 @@ impl Shell {
             Input::Sentence(sentence) => {
                 let mut talk = Conversation::sentence(self.terminal);
                 self.say(&talk.begin());
-                self.follow(submit_sentence(&sentence), &mut talk);
+                self.follow(|| submit_sentence(&sentence), &mut talk);
             }
         }
     }
@@ -140,15 +140,15 @@ impl Shell {
             }
             Request::Act(action) => {
                 let mut talk = Conversation::command(self.terminal);
-                self.follow(submit_plan(&action.into()), &mut talk);
+                self.follow(|| submit_plan(&action.into()), &mut talk);
             }
         }
     }
 
-    /// Shows what becomes of an intent, until it ends or is given up.
-    fn follow(&mut self, submitted: Result<Intent, Error>, talk: &mut Conversation) {
+    /// Submits an intent and shows what becomes of it, until it ends or is given up.
+    fn follow(&mut self, submit: impl FnOnce() -> Result<Intent, Error>, talk: &mut Conversation) {
         let begin = clock();
-        let mut intent = match submitted {
+        let mut intent = match submit() {
             Ok(intent) => intent,
             Err(error) => return self.say(&talk.broken(&error.to_string())),
         };
