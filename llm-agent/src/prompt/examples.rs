@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use proviso_abi::{Plan, System};
+use proviso_abi::{Action, ActionKind, Plan, System};
 use serde::Deserialize as _;
 
 /// A sentence and the plan it should get.
@@ -16,6 +16,7 @@ pub struct Example {
     pub sentence: String,
     /// The plan, as the model should write it.
     pub plan: String,
+    kinds: Vec<ActionKind>,
     features: BTreeSet<String>,
 }
 
@@ -48,22 +49,26 @@ static BANK: LazyLock<Bank> = LazyLock::new(|| {
 fn read(line: &str, names: &BTreeSet<String>) -> Result<Example, serde_json::Error> {
     // The plan is shown as it is written there, but it has to be one.
     let (sentence, plan): (String, serde_json::Value) = serde_json::from_str(line)?;
-    Plan::deserialize(&plan)?;
+    let typed = Plan::deserialize(&plan)?;
+    let kinds = typed.actions.iter().map(Action::kind).collect();
     let plan = plan.to_string();
     let features = features(&sentence, names);
     Ok(Example {
         sentence,
         plan,
+        kinds,
         features,
     })
 }
 
-/// The examples closest to `sentence`, the closest last.
+/// The examples closest to `sentence` that the guest can execute, the closest last.
 pub fn nearest(system: &System, sentence: &str, count: usize) -> Vec<&'static Example> {
     let asked = features(sentence, &names(system));
+    let executes = |kind: &ActionKind| system.actions.is_empty() || system.actions.contains(kind);
     let mut ranked: Vec<_> = BANK
         .examples
         .iter()
+        .filter(|example| example.kinds.iter().all(executes))
         .map(|example| (likeness(&asked, &example.features), example))
         .collect();
     // Stable, so that equals keep the order in which they were written.
@@ -113,6 +118,9 @@ fn features(sentence: &str, names: &BTreeSet<String>) -> BTreeSet<String> {
 }
 
 fn alike(word: &str, names: &BTreeSet<String>) -> String {
+    const NUMBERS: [&str; 9] = [
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    ];
     let singular = word.strip_suffix('s').unwrap_or(word);
     if names.contains(word) || names.contains(singular) {
         "@".to_owned()
@@ -123,6 +131,8 @@ fn alike(word: &str, names: &BTreeSet<String>) -> String {
         word.trim_start_matches(|letter: char| letter.is_ascii_digit())
             .to_owned()
             + "#"
+    } else if NUMBERS.contains(&word) {
+        "#".to_owned()
     } else {
         word.to_owned()
     }
@@ -158,5 +168,19 @@ mod tests {
                 .contains("spawn")
         );
         assert_eq!(nearest(&system(), "", 3).len(), 3);
+    }
+
+    #[test]
+    fn what_the_guest_cannot_execute_is_no_example() {
+        let mut system = system();
+        system.actions = vec![ActionKind::Status, ActionKind::Refuse];
+        let found = nearest(&system, "suspend the logger", 1000);
+        assert!(!found.is_empty());
+        assert!(
+            found
+                .iter()
+                .all(|example| !example.plan.contains("suspend")),
+            "{found:?}"
+        );
     }
 }
