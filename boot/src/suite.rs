@@ -51,6 +51,7 @@ pub fn run(arguments: &[String]) -> Result<Tally> {
         .current_dir(paths::root())
         .args(["test", "--workspace"])
         .args(arguments);
+    command.env("CARGO_TARGET_DIR", paths::target());
     for variable in cargo_config::VARIABLES {
         command.env_remove(variable);
     }
