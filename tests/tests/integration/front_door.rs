@@ -244,9 +244,12 @@ fn control_a_x_leaves_everything_as_it_was() -> Result<()> {
     terminal.press("/help\x03\x01x")?;
     terminal.wait_exit()?;
     let shown = terminal.shown();
-    let restored = shown.contains(" icanon") && shown.contains(" echo ") && shown.contains(" isig");
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    let restored = ["icanon", "echo", "isig", "opost"]
+        .iter()
+        .all(|mode| words.contains(mode));
     ensure!(
-        restored && shown.contains("code "),
+        restored && shown.contains("code 0"),
         "the terminal is not as it was:\n{shown}"
     );
     ensure!(
