@@ -128,6 +128,8 @@ impl Choices {
         let folder = tempfile::Builder::new().prefix("proviso-").tempdir();
         let folder = folder.context("cannot make a temporary folder")?;
         let image = Image::of(&guest)?
+            // Tests start it as init; nobody else needs it.
+            .without_program("suite")
             .console(console)
             .agent(self.agent != AgentChoice::None);
         image.check()?;

@@ -220,8 +220,12 @@ impl Machine {
             },
         );
         line.add("-accel", &self.accelerator).add("-cpu", "max");
-        line.add("-m", &self.memory.to_string())
-            .add("-bios", "qboot.rom");
+        line.add("-m", &self.memory.to_string());
+        // qboot is the quicker firmware, but on q35 it jumps into nothing if a
+        // socket that QEMU connects to has no listener yet (seen in QEMU 7.2).
+        if self.kind == MachineKind::Microvm {
+            line.add("-bios", "qboot.rom");
+        }
         // A reset (a triple fault) ends QEMU instead of starting all over.
         line.flag("-nodefaults")
             .flag("-no-user-config")

@@ -41,6 +41,7 @@ fn the_agent_is_reached_over_memory_or_pci() {
         "{q35}"
     );
     assert!(!q35.contains("virtio-mmio"), "{q35}");
+    assert!(!q35.contains("qboot"), "{q35}");
 }
 
 #[test]

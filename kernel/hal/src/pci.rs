@@ -15,6 +15,8 @@ const LINE: u8 = 11;
 /// Device memory is handed out from here; the space above RAM and below the
 /// interrupt controllers is free on q35.
 const WINDOW_BASE: u64 = 0xe000_0000;
+/// The kernel's window onto physical memory reaches at least so far.
+const WINDOW_END: u64 = 1 << 32;
 /// Of the ISA bridge, 00:1f.0: the routing of the eight PCI interrupt pins
 /// (Intel ICH9 data sheet, 13.1.17).
 const BRIDGE: DeviceFunction = DeviceFunction {
@@ -70,20 +72,24 @@ pub(crate) fn find_console() -> Option<(PciTransport, u8)> {
     Some((transport, LINE))
 }
 
-/// Gives the device's memory regions addresses if the firmware has not.
+/// Gives the device's memory regions addresses, unless the firmware gave them
+/// some that the kernel's window reaches.
 fn assign_addresses(root: &mut PciRoot<Ports>, device: DeviceFunction) -> Option<()> {
     let mut next = WINDOW_BASE;
     let bars = root.bars(device).ok()?;
     for (bar, index) in bars.into_iter().zip(0u8..) {
         let Some(BarInfo::Memory {
             address_type,
-            address: 0,
+            address,
             size,
             ..
         }) = bar
         else {
             continue;
         };
+        if (1..WINDOW_END).contains(&address) {
+            continue;
+        }
         next = next.next_multiple_of(size.max(4096));
         match address_type {
             MemoryBarType::Width64 => root.set_bar_64(device, index, next),
