@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use proviso_abi::wire::{self, Frame, Request, ToKernel, VERSION};
 use proviso_abi::{Action, Plan, Sentence};
-use proviso_tests::console::Console;
+use proviso_boot::qemu::MachineKind;
+use proviso_tests::console::{Console, hardware, image};
 use proviso_tests::plans::{self, STATS, no_plan, reply};
 use proviso_tests::scripted::{ScriptedAgent, Step, honest};
 
@@ -33,6 +34,8 @@ scenarios! {
     an_agent_killed_in_the_middle_may_come_back,
     an_agent_may_come_late,
     control_c_cancels_a_sentence,
+    what_is_typed_meanwhile_is_done_afterwards,
+    the_channel_works_over_pci_too,
     a_sentence_ends_with_its_process,
     processes_cannot_crowd_out_the_operator,
 }
@@ -384,7 +387,8 @@ fn an_agent_killed_in_the_middle_may_come_back() -> Result<()> {
     console.enter("think hard")?;
     agent.next_request()?;
     agent.stop();
-    console.wait_for(": the agent fell silent while it was planning")?;
+    // Whether it had said that it has the sentence or not.
+    console.wait_for(": the agent ")?;
     console.wait_for_prompt()?;
     console.still_answers()?;
     console.expect("anybody there?", &[": the agent does not answer"])?;
@@ -426,6 +430,56 @@ fn control_c_cancels_a_sentence() -> Result<()> {
     console.ask_until("/log", |log| {
         log.contains("dropped 1 replies that nobody waits for")
     })?;
+    all_is_well(console)
+}
+
+fn what_is_typed_meanwhile_is_done_afterwards() -> Result<()> {
+    let (mut console, agent) = boot(|request| {
+        let pause = Step::Pause(Duration::from_millis(500));
+        vec![
+            accepted(request),
+            pause,
+            Step::Say(reply(request.intent, two_counters())),
+        ]
+    })?;
+    console.enter("start two counters")?;
+    agent.next_request()?;
+    // More than the kernel keeps; what does not fit waits in the device.
+    let lines: String = (0..40)
+        .map(|n| format!("/there-is-no-such-command-{n}\r"))
+        .collect();
+    console.send(&lines)?;
+    console.send("/kill counter\r")?;
+    console.wait_for("started counter 3, counter 4")?;
+    for n in 0..40 {
+        console.wait_for(&format!(
+            "there is no command /there-is-no-such-command-{n}"
+        ))?;
+    }
+    console.wait_for("killed counter 3, counter 4")?;
+    console.wait_for_prompt()?;
+    all_is_well(console)
+}
+
+fn the_channel_works_over_pci_too() -> Result<()> {
+    let agent = ScriptedAgent::start(|request| {
+        let mut steps = vec![accepted(request)];
+        if request.prompt != HONEST {
+            steps.push(Step::Bytes(vec![0xa5; 300_000]));
+            steps.push(Step::Bytes(vec![0]));
+        }
+        steps.push(Step::Say(reply(request.intent, well())));
+        steps
+    })?;
+    let machine = hardware()?
+        .kind(MachineKind::Q35)
+        .agent_socket(&agent.socket());
+    let mut console = Console::boot_with(&machine, &image()?.agent(true))?;
+    wait_for_agent(&mut console)?;
+    for _ in 0..3 {
+        console.expect("shout, then speak", &["I am well."])?;
+    }
+    console.expect("/log", &["frame too long"])?;
     all_is_well(console)
 }
 
