@@ -93,7 +93,11 @@ impl<M: Machine> Kernel<M> {
         intent.stage = Stage::Decided;
         let submitter = intent.submitter;
         let begin = machine.now_ns();
-        let verdict = admit(plan, self.principal(submitter), &self.view(machine));
+        let verdict = admit(
+            plan,
+            self.principal(submitter),
+            &self.view(machine, submitter),
+        );
         let outcome =
             verdict.and_then(|operations| self.commit(machine, submitter, id, &operations));
         let kernel_ns = machine.now_ns().saturating_sub(begin);

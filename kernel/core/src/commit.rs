@@ -42,7 +42,7 @@ impl<M: Machine> Kernel<M> {
         intent: IntentId,
         operations: &[Operation],
     ) -> Result<Vec<Effect>, Rejections> {
-        let mut prepared = self.prepare(machine, operations)?;
+        let mut prepared = self.prepare(machine, submitter, operations)?;
         let mut effects = Effects::new(operations.len());
         for (index, operation) in operations.iter().enumerate() {
             let mut tasks = Vec::new();
@@ -68,16 +68,18 @@ impl<M: Machine> Kernel<M> {
     fn prepare(
         &self,
         machine: &mut M,
+        submitter: Pid,
         operations: &[Operation],
     ) -> Result<Prepared<M>, Rejections> {
         // A plan that frees memory was admitted on the promise of it. Until it
         // is committed, old and new exist side by side, and the reserve bridges
-        // the gap: afterwards it is whole again.
+        // the gap: afterwards it is whole again. And init brings the shell back
+        // out of the reserve, if need be.
         let frees =
             |operation: &Operation| matches!(operation, Operation::Kill(_) | Operation::Restart(_));
         let keep_free = match operations.iter().any(frees) {
             true => 0,
-            false => memory::reserve_frames(machine),
+            false => memory::keep_free_of_plan(machine, submitter),
         };
         let mut prepared = Prepared::<M>::new();
         let mut next_pid = self.table.next_pid();

@@ -2,11 +2,13 @@
 
 use core::fmt;
 
-use proviso_abi::{INIT, Pid};
+use proviso_abi::{INIT, Pid, Priority};
 
 use crate::kernel::Kernel;
 use crate::log;
 use crate::machine::Machine;
+use crate::memory;
+use crate::process::Process;
 use crate::view::Principal;
 
 /// The program that gets the console.
@@ -24,10 +26,37 @@ impl<M: Machine> Kernel<M> {
 
     /// On whose authority a process acts.
     pub(crate) fn principal(&self, pid: Pid) -> Principal {
-        if pid == INIT || self.console_owner() == Some(pid) {
+        if self.is_caretaker(pid) {
             Principal::Operator
         } else {
             Principal::Process(pid)
+        }
+    }
+
+    /// Whether a person needs this process to put things right: init, and the
+    /// console's owner.
+    fn is_caretaker(&self, pid: Pid) -> bool {
+        pid == INIT || self.console_owner() == Some(pid)
+    }
+
+    /// The level at which a process is scheduled. A caretaker gets its turn
+    /// beside the most urgent, whatever its priority: one realtime process that
+    /// never waits would lock the person out for good.
+    pub(crate) fn level(&self, process: &Process<M::Task>) -> Priority {
+        if self.is_caretaker(process.pid) {
+            Priority::Realtime
+        } else {
+            process.priority
+        }
+    }
+
+    /// Frames that must stay free when a process takes some for itself: the
+    /// reserve, which is there for the caretakers.
+    pub(crate) fn keep_free(&self, machine: &M, pid: Pid) -> u64 {
+        if self.is_caretaker(pid) {
+            0
+        } else {
+            memory::reserve_frames(machine)
         }
     }
 

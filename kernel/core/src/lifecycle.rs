@@ -59,8 +59,8 @@ impl<M: Machine> Kernel<M> {
             log::KERNEL,
             format_args!("{title} started by process {parent}"),
         );
-        self.scheduler.add(process.pid, process.priority);
         self.table.insert(process);
+        self.settle(title.pid);
         title
     }
 
@@ -205,11 +205,9 @@ impl<M: Machine> Kernel<M> {
     /// record demands. Call after every change to what it depends on.
     pub(crate) fn settle(&mut self, pid: Pid) {
         let wanted = self.table.get(pid).filter(|process| process.is_runnable());
-        match (
-            wanted.map(|process| process.priority),
-            self.scheduler.contains(pid),
-        ) {
-            (Some(priority), false) => self.scheduler.add(pid, priority),
+        let level = wanted.map(|process| self.level(process));
+        match (level, self.scheduler.contains(pid)) {
+            (Some(level), false) => self.scheduler.add(pid, level),
             (None, true) => self.scheduler.remove(pid),
             _ => {}
         }

@@ -1,9 +1,9 @@
 //! Where the memory is, to the byte.
 
-use proviso_abi::Bytes;
 use proviso_abi::layout::PAGE;
 use proviso_abi::outcome::MemoryReport;
 use proviso_abi::snapshot::MemoryTotals;
+use proviso_abi::{Bytes, INIT, Pid};
 
 use crate::machine::Machine;
 use crate::table::Table;
@@ -14,6 +14,17 @@ use crate::table::Table;
 pub fn reserve_frames<M: Machine>(machine: &M) -> u64 {
     let (total, _) = machine.total_frames();
     (total / 32).max((1 << 20) / PAGE)
+}
+
+/// Frames that a plan of this submitter's must leave free: the reserve, but for
+/// init, which brings the shell back whatever happened to the memory.
+#[must_use]
+pub fn keep_free_of_plan<M: Machine>(machine: &M, submitter: Pid) -> u64 {
+    if submitter == INIT {
+        0
+    } else {
+        reserve_frames(machine)
+    }
 }
 
 /// Frames that can be given to processes now.

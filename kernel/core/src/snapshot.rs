@@ -57,9 +57,9 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// What admission sees.
-    pub(crate) fn view(&self, machine: &M) -> View {
-        let report = memory::report(machine, &self.table);
+    /// What admission sees when it judges a plan of this submitter's.
+    pub(crate) fn view(&self, machine: &M, submitter: Pid) -> View {
+        let keep_free = memory::keep_free_of_plan(machine, submitter);
         View {
             processes: self
                 .table
@@ -75,7 +75,7 @@ impl<M: Machine> Kernel<M> {
                 })
                 .collect(),
             memory_total: memory::bytes(memory::for_processes(machine)),
-            memory_free: report.free,
+            memory_free: memory::bytes(machine.free_frames().saturating_sub(keep_free)),
             process_slots: u32::try_from(self.table.room()).unwrap_or(u32::MAX),
         }
     }

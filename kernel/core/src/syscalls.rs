@@ -11,7 +11,6 @@ use proviso_abi::{INIT, Pid};
 use crate::kernel::Kernel;
 use crate::machine::{Access, BadAddress, Machine};
 use crate::mailbox::{Full, MAX_MESSAGE};
-use crate::memory;
 use crate::process::{Event, Process, Wait};
 use crate::user_slice::UserSlice;
 
@@ -149,7 +148,7 @@ impl<M: Machine> Kernel<M> {
 
     fn sys_grow(&mut self, machine: &mut M, pid: Pid, bytes: u64) -> Result<Flow, Stop> {
         let pages = bytes.div_ceil(PAGE);
-        let keep_free = memory::reserve_frames(machine);
+        let keep_free = self.keep_free(machine, pid);
         let process = self.table.get_mut(pid).ok_or(Error::NoSuchProcess)?;
         let limit = process.limit_frames();
         let address = HEAP_BASE + process.heap_pages * PAGE;

@@ -55,3 +55,28 @@ fn a_process_that_only_writes_fills_nothing_but_the_log() {
     assert_eq!(lab.log().len(), crate::log::MAX_LINES);
     lab.pass(SECOND);
 }
+
+#[test]
+fn the_reserve_is_for_init_and_the_console_alone() {
+    let mut lab = Lab::with_frames(100 + 256 + 600);
+    for hog in [lab.spawn("hog"), lab.spawn("hog")] {
+        while matches!(lab.call(hog, Syscall::Grow, [4096, 0, 0, 0]), Some(Ok(_))) {}
+    }
+    assert_eq!(lab.machine.free, 256);
+    let refused = lab.plan(SHELL, vec![spawn("worker", 1)]);
+    assert!(
+        matches!(refused, proviso_abi::IntentEvent::Rejected { .. }),
+        "{refused:?}"
+    );
+    // The shell's own memory, and a shell that comes back, come out of it.
+    assert!(matches!(
+        lab.call(SHELL, Syscall::Grow, [4096, 0, 0, 0]),
+        Some(Ok(_))
+    ));
+    lab.submit(SHELL, vec![super::kill(SHELL)]);
+    let back = lab.plan(proviso_abi::INIT, vec![spawn("shell", 1)]);
+    assert!(
+        matches!(back, proviso_abi::IntentEvent::Done { .. }),
+        "{back:?}"
+    );
+}

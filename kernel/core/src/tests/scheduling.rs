@@ -3,7 +3,7 @@
 use proviso_abi::syscall::Syscall;
 use proviso_abi::{Priority, State};
 
-use super::{Lab, SECOND, set_priority};
+use super::{Lab, SECOND, SHELL, set_priority};
 use crate::machine::Trap;
 
 const MS: u64 = 1_000_000;
@@ -141,4 +141,33 @@ fn a_fault_ends_one_and_the_others_run() {
         )),
         "{console}"
     );
+}
+
+#[test]
+fn the_console_keeps_its_turns_beside_the_most_urgent() {
+    let mut lab = quiet();
+    let busy = lab.spawn("worker");
+    lab.act(vec![
+        set_priority(busy, Priority::Realtime),
+        set_priority(SHELL, Priority::Idle),
+    ]);
+    assert_eq!(steps(&mut lab, 3), [busy, busy, busy]);
+    // Somebody types: the shell runs within one turn of the busy process's.
+    lab.machine.typed.extend(b"/kill worker\n");
+    let ran = steps(&mut lab, 4);
+    assert!(ran.contains(&SHELL), "{ran:?}");
+    assert_eq!(
+        lab.info(SHELL).map(|info| info.priority),
+        Some(Priority::Idle)
+    );
+}
+
+#[test]
+fn no_other_process_gets_turns_for_being_called_shell() {
+    let mut lab = quiet();
+    let busy = lab.spawn("worker");
+    let other = lab.spawn("shell");
+    lab.act(vec![set_priority(busy, Priority::Realtime)]);
+    let ran = steps(&mut lab, 8);
+    assert!(!ran.contains(&other), "{ran:?}");
 }
