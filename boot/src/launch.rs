@@ -158,7 +158,11 @@ fn check_memory(memory: MemorySize, ramdisk_bytes: usize) -> Result<()> {
     Ok(())
 }
 
-fn build_agent() -> Result<PathBuf> {
+/// Builds the agent, and says so if that will take its time.
+///
+/// # Errors
+/// When it does not compile.
+pub fn build_agent() -> Result<PathBuf> {
     if !paths::target().join("debug/llm-agent").exists() {
         eprintln!("Building the agent; the first time this takes minutes, for llama.cpp");
     }

@@ -14,7 +14,7 @@ use proviso_boot::{
     bench, guest,
     image::Console,
     interactive,
-    launch::{AgentChoice, Choices},
+    launch::{self, AgentChoice, Choices},
     process,
     qemu::{MachineKind, MemorySize},
     script::{self, Limits},
@@ -163,8 +163,9 @@ fn run(options: Run) -> Result<()> {
 
 fn set_up() -> Result<()> {
     setup::ensure(&Purpose::ALL)?;
+    eprintln!("Building what runs in the machine");
     guest::build()?;
-    proviso_boot::agent::build()?;
+    launch::build_agent()?;
     eprintln!("Everything is there. ./qemu.sh boots, ./qemu.sh test runs the tests.");
     Ok(())
 }
