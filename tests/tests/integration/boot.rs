@@ -1,11 +1,11 @@
 //! From QEMU's start to the prompt, and everything that can be in the way.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use proviso_boot::exit::Exit;
 use proviso_boot::image::{self, Damage};
 use proviso_boot::qemu::{Machine, MachineKind, MemorySize};
 use proviso_boot::session::Ended;
-use proviso_tests::console::{Console, hardware, image};
+use proviso_tests::console::{Console, guest, hardware, image};
 use proviso_tests::scripted::ScriptedAgent;
 
 scenarios! {
@@ -23,6 +23,7 @@ scenarios! {
     a_first_program_that_is_none_says_so,
     a_program_that_is_none_says_so,
     a_missing_shell_says_so,
+    a_shell_that_ends_at_once_is_tried_again,
     an_init_that_ends_is_the_end,
     a_missing_agents_device_says_so,
 }
@@ -151,7 +152,7 @@ fn a_first_program_that_is_none_says_so() -> Result<()> {
 }
 
 fn a_program_that_is_none_says_so() -> Result<()> {
-    let cut = std::fs::read(&proviso_tests::console::guest()?.loader)?;
+    let cut = std::fs::read(&guest()?.loader)?;
     for bytes in [
         b"#!/bin/sh\n".to_vec(),
         vec![],
@@ -166,6 +167,19 @@ fn a_program_that_is_none_says_so() -> Result<()> {
 fn a_missing_shell_says_so() -> Result<()> {
     let image = image()?.without_program("shell");
     Console::start(&hardware()?, &image)?.wait_for("the shell does not start: NoSuchProgram")?;
+    Ok(())
+}
+
+fn a_shell_that_ends_at_once_is_tried_again() -> Result<()> {
+    let crasher = guest()?
+        .programs
+        .get("crasher")
+        .context("there is no crasher")?;
+    let image = image()?.program("shell", std::fs::read(crasher)?);
+    let mut console = Console::start(&hardware()?, &image)?;
+    for _ in 0..3 {
+        console.wait_for("[init 1] the shell exited with code 2")?;
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ use crate::front_door::qemu_sh;
 scenarios! {
     the_script_of_the_readme_goes_through_the_model,
     the_agent_may_be_killed_in_the_middle_and_come_back,
+    one_agent_serves_two_machines,
     a_plan_is_printed_as_the_vocabulary_has_it,
     evaluation_judges_by_the_rule,
     what_the_agent_cannot_read_is_named,
@@ -97,6 +98,28 @@ fn the_agent_may_be_killed_in_the_middle_and_come_back() -> Result<()> {
     let answer = console.ask("show me what is running")?;
     check_outcome(&answer).with_context(|| console.complaint("after the agent came back"))?;
     console.shut_down()
+}
+
+fn one_agent_serves_two_machines() -> Result<()> {
+    let (binary, folder) = (agent::build()?, tempfile::tempdir()?);
+    let (_agent, socket) = start(&binary, &folder)?;
+    let mut consoles = [
+        Console::boot_with_agent(&socket)?,
+        Console::boot_with_agent(&socket)?,
+    ];
+    for console in &mut consoles {
+        console.ask_until("/status", |status| status.contains("connected, model "))?;
+    }
+    // Both ask before either is answered.
+    for console in &mut consoles {
+        console.enter("show me what is running")?;
+    }
+    for mut console in consoles {
+        let answer = console.wait_for_prompt()?;
+        check_outcome(&answer).with_context(|| console.complaint("of two machines"))?;
+        console.shut_down()?;
+    }
+    Ok(())
 }
 
 /// A system to plan for.

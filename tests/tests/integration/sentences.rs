@@ -16,6 +16,7 @@ scenarios! {
     one_bad_action_spoils_the_whole_plan,
     a_plan_is_judged_as_a_whole,
     the_models_words_cannot_steer_the_terminal,
+    answers_are_bounded,
     a_sentence_can_shut_down,
     a_sentence_can_restart_the_machine,
     a_process_asks_on_its_own_authority,
@@ -572,6 +573,38 @@ fn the_models_words_cannot_steer_the_terminal() -> Result<()> {
         !all.contains('\x1b') && !all.contains('\u{9b}') && !all.contains('\x07'),
         "no control characters",
     )?;
+    console.shut_down()
+}
+
+fn answers_are_bounded() -> Result<()> {
+    let eight = |action: &str| format!("[{}]", [action; 8].join(","));
+    let inspect = eight(r#"{"action":"inspect","target":"*"}"#);
+    let list = eight(r#"{"action":"list","what":"processes"}"#);
+    let log = eight(r#"{"action":"list","what":"log","limit":4000000000}"#);
+    let words = eight(&format!(
+        r#"{{"action":"answer","text":"{}"}}"#,
+        "x".repeat(512)
+    ));
+    let (mut console, _agent) = boot(&[
+        ("inspect", &inspect),
+        ("list", &list),
+        ("log", &log),
+        ("words", &words),
+    ])?;
+    let arguments = "y".repeat(50);
+    console.ask(&format!(
+        "/spawn counter x64 1000 {arguments} {arguments} {arguments}"
+    ))?;
+    console.ask(&format!(
+        "/spawn counter x40 1000 {arguments} {arguments} {arguments}"
+    ))?;
+    // All of it, or as much as there is room for; never less than an answer.
+    for sentence in ["inspect", "list", "log", "words"] {
+        let answer = console.expect(sentence, &["  8. "])?;
+        console.ensure(answer.contains("done in "), "it was done")?;
+        console.still_answers()?;
+    }
+    console.expect("/kill counter", &["killed counter"])?;
     console.shut_down()
 }
 
