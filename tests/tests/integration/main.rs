@@ -26,6 +26,7 @@ mod console;
 mod front_door;
 mod guest;
 mod model;
+mod random_plans;
 mod readme;
 mod robustness;
 mod sentences;
@@ -36,6 +37,7 @@ const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("sentences", sentences::SCENARIOS),
     ("agents", agents::SCENARIOS),
     ("robustness", robustness::SCENARIOS),
+    ("random_plans", random_plans::SCENARIOS),
     ("front_door", front_door::SCENARIOS),
     ("model", model::SCENARIOS),
     ("readme", readme::SCENARIOS),
