@@ -24,7 +24,7 @@ pub fn guest() -> Result<&'static Guest> {
     built.as_ref().map_err(|error| anyhow!("{error}"))
 }
 
-/// The whole ramdisk, for a plain console and without an agent.
+/// The ramdisk that people get, but for a plain console and without an agent.
 ///
 /// # Errors
 /// When the guest does not compile, or cannot be read.
@@ -35,6 +35,8 @@ pub fn image() -> Result<Image> {
         image.map_err(|error| format!("{error:#}"))
     });
     let image = packed.clone().map_err(|error| anyhow!("{error}"))?;
+    // Only the tests inside the guest need that program.
+    let image = image.without_program("suite");
     Ok(image.console(image::Console::Plain).agent(false))
 }
 

@@ -1,9 +1,9 @@
 //! The tests that run inside the guest: one boot, each test reported by itself.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use proviso_boot::exit::Exit;
-use proviso_tests::console::{Console, hardware, image};
+use proviso_tests::console::{Console, guest, hardware, image};
 use proviso_tests::guest_tests::{self, Report};
 
 /// How the names of these tests begin.
@@ -39,7 +39,14 @@ fn result(name: &str, failure: Option<String>) -> Trial {
 
 /// One boot with the suite in the place of init.
 fn run() -> Result<Report> {
-    let mut console = Console::start(&hardware()?, &image()?.init("suite"))?;
+    let suite = guest()?
+        .programs
+        .get("suite")
+        .context("there is no suite")?;
+    let image = image()?
+        .program("suite", std::fs::read(suite)?)
+        .init("suite");
+    let mut console = Console::start(&hardware()?, &image)?;
     let exit = console.wait_exit()?;
     let report = guest_tests::read(&console.transcript());
     let failed = report
