@@ -16,4 +16,7 @@ if ! command -v cc >/dev/null 2>&1; then
     echo "qemu.sh: there is no C compiler for Rust to link with; install one (Debian: apt-get install gcc libc6-dev)" >&2
     exit 1
 fi
+if ! [ -e "${CARGO_TARGET_DIR:-$here/target}/debug/proviso-boot" ]; then
+    echo "Building the launcher" >&2
+fi
 exec cargo run --quiet --manifest-path "$here/Cargo.toml" --package proviso-boot -- "$@"
