@@ -184,11 +184,18 @@ impl Host for ThisHost {
 
 fn has_libclang_in(folder: &Path) -> bool {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        name.starts_with("libclang.so") || name.starts_with("libclang-") && name.contains(".so")
-    })
+    entries
+        .into_iter()
+        .any(|entry| is_libclang(&entry.file_name().to_string_lossy()))
+}
+
+/// Whether a file is the library that bindgen loads. The C++ one beside it comes
+/// with LLVM and does not serve.
+fn is_libclang(name: &str) -> bool {
+    name.starts_with("libclang.so")
+        || name.starts_with("libclang-")
+            && !name.starts_with("libclang-cpp")
+            && name.contains(".so")
 }
 
 fn on_path(program: &str) -> bool {
@@ -199,6 +206,12 @@ fn on_path(program: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_other_library_of_clang_does_not_serve() {
+        assert!(is_libclang("libclang.so.1") && is_libclang("libclang-14.so.1"));
+        assert!(!is_libclang("libclang-cpp.so.14") && !is_libclang("libclang.a"));
+    }
 
     #[test]
     fn the_message_names_the_packages() {
