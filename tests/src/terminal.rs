@@ -136,7 +136,8 @@ impl Drop for Terminal {
     }
 }
 
-/// The command lines of running processes that have this text in them.
+/// The command lines of running processes that have this text in them. A process that
+/// is just being started may still stand there without one.
 #[must_use]
 pub fn running(text: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -164,6 +165,11 @@ mod tests {
     #[test]
     fn running_processes_are_found_by_their_words() {
         let mut sleeper = Command::new("sleep").arg("1234.5678").spawn().unwrap();
+        // The kernel lets the parent go on before the new program's words are in place.
+        let begin = Instant::now();
+        while running("sleep 1234.5678").is_empty() && begin.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(1));
+        }
         assert_eq!(running("sleep 1234.5678").len(), 1);
         sleeper.kill().unwrap();
         sleeper.wait().unwrap();
