@@ -2,13 +2,14 @@
 
 use core::fmt;
 
-use proviso_abi::{INIT, Pid, Priority};
+use proviso_abi::{INIT, Pid};
 
 use crate::kernel::Kernel;
 use crate::log;
 use crate::machine::Machine;
 use crate::memory;
 use crate::process::Process;
+use crate::scheduler::Standing;
 use crate::view::Principal;
 
 /// The program that gets the console.
@@ -39,14 +40,13 @@ impl<M: Machine> Kernel<M> {
         pid == INIT || self.console_owner() == Some(pid)
     }
 
-    /// The level at which a process is scheduled. A caretaker gets its turn
-    /// beside the most urgent, whatever its priority: one realtime process that
-    /// never waits would lock the person out for good.
-    pub(crate) fn level(&self, process: &Process<M::Task>) -> Priority {
-        if self.is_caretaker(process.pid) {
-            Priority::Realtime
-        } else {
-            process.priority
+    /// How a process is scheduled. A caretaker gets its turn whatever its
+    /// priority: one realtime process that never waits would lock the person
+    /// out for good.
+    pub(crate) fn standing(&self, process: &Process<M::Task>) -> Standing {
+        Standing {
+            priority: process.priority,
+            is_caretaker: self.is_caretaker(process.pid),
         }
     }
 

@@ -13,7 +13,6 @@ use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory;
 use crate::process::Process;
-use crate::snapshot::POLICY;
 
 /// Log lines that are shown if nobody says how many.
 const DEFAULT_LOG_LINES: usize = 20;
@@ -108,7 +107,7 @@ impl<M: Machine> Kernel<M> {
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Effect::Status(StatusReport {
             uptime_s: machine.now_ns() / 1_000_000_000,
-            scheduler: POLICY,
+            scheduler: self.scheduler.policy(),
             memory: memory::totals(machine),
             alive: number(self.table.living().count()),
             crashed: number(count(State::Crashed)),

@@ -26,6 +26,7 @@ use proviso_abi::words::ShutdownMode;
 use proviso_abi::{Bytes, INIT, Name, Pid, Priority};
 
 use crate::cpu::CpuMeter;
+use crate::cpu_cap::Periods;
 use crate::intents::Intents;
 use crate::lifecycle::Birth;
 use crate::link::Link;
@@ -102,7 +103,9 @@ pub struct Kernel<M: Machine> {
     /// By name.
     pub(crate) programs: Vec<Program>,
     pub(crate) table: Table<M::Task>,
-    pub(crate) scheduler: Scheduler,
+    pub(crate) scheduler: Scheduler<Pid>,
+    /// When capped processes got their budgets last.
+    pub(crate) periods: Periods,
     pub(crate) log: Log,
     pub(crate) tty: Tty,
     pub(crate) intents: Intents,
@@ -132,6 +135,7 @@ impl<M: Machine> Kernel<M> {
             programs: check_programs(programs)?,
             table: Table::default(),
             scheduler: Scheduler::default(),
+            periods: Periods::default(),
             log: Log::default(),
             tty: Tty::new(is_ansi),
             intents: Intents::default(),
@@ -174,18 +178,22 @@ impl<M: Machine> Kernel<M> {
             .and_then(|process| process.task.as_mut())
         else {
             // Only living processes are scheduled.
-            return self.scheduler.remove(pid);
+            return self.scheduler.forget(pid);
         };
         self.current = Some(pid);
         let begin = machine.now_ns();
         let trap = machine.run(task);
         let now = machine.now_ns();
         let used = now.saturating_sub(begin);
-        if let Some(process) = self.table.get_mut(pid) {
-            process.cpu.add(now, used);
-        }
         self.busy.add(now, used);
         self.scheduler.charge(pid, used);
+        if let Some(process) = self.table.get_mut(pid) {
+            process.cpu.add(now, used);
+            process.cpu_cap.charge(used);
+            if process.cpu_cap.is_spent() {
+                self.settle(pid);
+            }
+        }
         match trap {
             Trap::Interrupt => self.poll(machine),
             Trap::Syscall { number, arguments } => self.syscall(machine, pid, number, arguments),
@@ -211,7 +219,27 @@ impl<M: Machine> Kernel<M> {
         self.wake_owner(machine);
         self.poll_agent(machine);
         self.expire_intents(machine);
+        self.renew_budgets(machine);
         self.advance_all(machine);
+    }
+
+    /// Gives capped processes what they may have of the period that begins.
+    fn renew_budgets(&mut self, machine: &M) {
+        let periods = self.periods.passed(machine.now_ns());
+        if periods == 0 {
+            return;
+        }
+        let mut released = Vec::new();
+        for process in self.table.iter_mut() {
+            let was_spent = process.cpu_cap.is_spent();
+            process.cpu_cap.renew(periods);
+            if was_spent && !process.cpu_cap.is_spent() {
+                released.push(process.pid);
+            }
+        }
+        for pid in released {
+            self.settle(pid);
+        }
     }
 
     pub(crate) fn power_if_due(&mut self, machine: &mut M) {

@@ -12,6 +12,7 @@ mod agent;
 mod commit;
 mod console;
 pub mod cpu;
+pub mod cpu_cap;
 mod effects;
 pub mod frames;
 pub mod intents;

@@ -9,6 +9,7 @@ use proviso_abi::words::ShutdownMode;
 use proviso_abi::{Bytes, INIT, Name, Pid, Priority, Text};
 
 use crate::cpu::CpuMeter;
+use crate::cpu_cap::CpuCap;
 use crate::kernel::Kernel;
 use crate::log;
 use crate::machine::Machine;
@@ -49,6 +50,7 @@ impl<M: Machine> Kernel<M> {
             output: Output::default(),
             heap_pages: 0,
             cpu: CpuMeter::default(),
+            cpu_cap: CpuCap::default(),
             started_ns: now,
             restarts: 0,
             last_exit: None,
@@ -170,7 +172,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Option<ProcessName> {
         self.flush_output(machine, pid);
         self.drop_intents(machine, pid);
-        self.scheduler.remove(pid);
+        self.scheduler.forget(pid);
         if self.current == Some(pid) {
             self.current = None;
         }
@@ -205,9 +207,9 @@ impl<M: Machine> Kernel<M> {
     /// record demands. Call after every change to what it depends on.
     pub(crate) fn settle(&mut self, pid: Pid) {
         let wanted = self.table.get(pid).filter(|process| process.is_runnable());
-        let level = wanted.map(|process| self.level(process));
-        match (level, self.scheduler.contains(pid)) {
-            (Some(level), false) => self.scheduler.add(pid, level),
+        let standing = wanted.map(|process| self.standing(process));
+        match (standing, self.scheduler.contains(pid)) {
+            (Some(standing), false) => self.scheduler.add(pid, standing),
             (None, true) => self.scheduler.remove(pid),
             _ => {}
         }

@@ -11,6 +11,7 @@ use proviso_abi::wire::IntentId;
 use proviso_abi::{Bytes, Name, Pid, Priority};
 
 use crate::cpu::CpuMeter;
+use crate::cpu_cap::CpuCap;
 use crate::mailbox::Mailbox;
 use crate::output::Output;
 use crate::user_slice::UserSlice;
@@ -110,6 +111,8 @@ pub struct Process<T> {
     pub heap_pages: u64,
     /// Processor time of all its lives.
     pub cpu: CpuMeter,
+    /// How much of the processor it may have.
+    pub cpu_cap: CpuCap,
     /// When it was last started.
     pub started_ns: u64,
     /// How often it was started anew.
@@ -125,10 +128,10 @@ impl<T> Process<T> {
         self.life == Life::Alive
     }
 
-    /// Whether it wants the processor.
+    /// Whether it wants the processor and may have it.
     #[must_use]
     pub fn is_runnable(&self) -> bool {
-        self.is_alive() && !self.is_suspended && self.wait.is_none()
+        self.is_alive() && !self.is_suspended && self.wait.is_none() && !self.cpu_cap.is_spent()
     }
 
     /// Its number and name.

@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use proviso_abi::snapshot::{LogLine, MAX_LOG, MAX_PROCESSES, ProcessInfo, System};
-use proviso_abi::words::Policy;
 use proviso_abi::{Name, Pid, Sentence, State};
 
 use crate::admit::SUPPORTED;
@@ -13,8 +12,6 @@ use crate::memory;
 use crate::process::{Life, Process};
 use crate::view::{Principal, ProcessView, ProgramView, View};
 
-/// How processor time is shared out.
-pub(crate) const POLICY: Policy = Policy::RoundRobin;
 /// The most bytes of a log line in a request; the model reads every one.
 const LOG_BYTES: usize = 120;
 /// The most programs that a request names.
@@ -30,7 +27,7 @@ impl<M: Machine> Kernel<M> {
         System {
             uptime_s: machine.now_ns() / 1_000_000_000,
             user,
-            scheduler: POLICY,
+            scheduler: self.scheduler.policy(),
             memory: memory::totals(machine),
             programs: self.program_names().take(MAX_PROGRAMS).collect(),
             processes: self
@@ -115,7 +112,7 @@ impl<M: Machine> Kernel<M> {
             Life::Crashed => State::Crashed,
             Life::Exited => State::Exited,
             Life::Alive if process.is_suspended => State::Suspended,
-            Life::Alive if process.wait.is_some() => State::Blocked,
+            Life::Alive if process.wait.is_some() || process.cpu_cap.is_spent() => State::Blocked,
             Life::Alive if self.current == Some(process.pid) => State::Running,
             Life::Alive => State::Ready,
         }

@@ -63,6 +63,11 @@ impl<T> Table<T> {
         self.processes.values()
     }
 
+    /// All records, by number, to change.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process<T>> {
+        self.processes.values_mut()
+    }
+
     /// The living, by number.
     pub fn living(&self) -> impl Iterator<Item = &Process<T>> {
         self.iter().filter(|process| process.is_alive())
