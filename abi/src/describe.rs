@@ -364,6 +364,12 @@ fn report(effect: &Effect, f: &mut dyn Write) -> fmt::Result {
         Effect::LimitSet(list) => each(f, list, |f, (process, limit)| {
             write!(f, "memory limit of {process} is {limit}")
         }),
+        Effect::CpuLimitSet(list) => each(f, list, |f, (process, percent)| {
+            write!(f, "cpu limit of {process} is {}%", percent.get())
+        }),
+        Effect::SchedulerSet(policy, quantum_ms) => {
+            write!(f, "the scheduler is {policy}, {quantum_ms} ms a turn")
+        }
         Effect::Sent(list) => write!(f, "sent to {}", Joined(list, ", ")),
         Effect::ShuttingDown(ShutdownMode::Halt) => f.write_str("shutting down"),
         Effect::ShuttingDown(ShutdownMode::Reboot) => f.write_str("restarting the machine"),
@@ -409,7 +415,7 @@ mod tests {
     use super::*;
     use crate::outcome::ProcessName;
     use crate::snapshot::MemoryTotals;
-    use crate::value::{Name, Sentence};
+    use crate::value::{Name, Percent, Sentence};
     use crate::words::Policy;
     use std::string::{String, ToString};
     use std::vec;
@@ -601,6 +607,7 @@ mod tests {
         let status = StatusReport {
             uptime_s: 812,
             scheduler: Policy::Fair,
+            quantum_ms: 10,
             memory: MemoryTotals {
                 total: Bytes(128 << 20),
                 free: Bytes(40 << 20),
@@ -630,6 +637,14 @@ mod tests {
             (
                 Effect::LimitSet(vec![(worker, Bytes(4096)), (hog, Bytes(1 << 20))]),
                 "memory limit of worker 4 is 4K, memory limit of hog 9 is 1M",
+            ),
+            (
+                Effect::CpuLimitSet(vec![(process(4, "worker"), Percent::new(20).unwrap())]),
+                "cpu limit of worker 4 is 20%",
+            ),
+            (
+                Effect::SchedulerSet(Policy::Adaptive, 5),
+                "the scheduler is adaptive, 5 ms a turn",
             ),
             (
                 Effect::ShuttingDown(ShutdownMode::Reboot),

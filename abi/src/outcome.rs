@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::{List, Text};
 use crate::plan::{MAX_ACTIONS, Plan};
 use crate::snapshot::{LogLine, MemoryTotals, ProcessInfo};
-use crate::value::{Argument, Bytes, Name, Pid, Sentence};
+use crate::value::{Argument, Bytes, Name, Percent, Pid, Sentence};
 use crate::wire::ModelStats;
 use crate::words::{Policy, Priority, ShutdownMode, words};
 
@@ -90,6 +90,10 @@ pub enum Effect {
     PrioritySet(Vec<(ProcessName, Priority)>),
     /// These have another memory limit now.
     LimitSet(Vec<(ProcessName, Bytes)>),
+    /// These have another cap on their share of the processor now.
+    CpuLimitSet(Vec<(ProcessName, Percent)>),
+    /// Processor time is shared out like this now, with turns of so long.
+    SchedulerSet(Policy, u32),
     /// The message went to these processes.
     Sent(Vec<ProcessName>),
     /// The machine goes down.
@@ -124,6 +128,8 @@ pub struct StatusReport {
     pub uptime_s: u64,
     /// How processor time is shared out.
     pub scheduler: Policy,
+    /// How long a turn is, in milliseconds, rounded up.
+    pub quantum_ms: u32,
     /// Memory of the machine.
     pub memory: MemoryTotals,
     /// Processes that are alive.
@@ -168,6 +174,8 @@ pub struct ProcessDetail {
     pub args: Vec<Argument>,
     /// Processor time used, in nanoseconds.
     pub cpu_time_ns: u64,
+    /// The most of the processor that it may have, if there is a cap.
+    pub cpu_limit: Option<Percent>,
     /// Time since it was last started, in nanoseconds.
     pub age_ns: u64,
     /// How often it was started anew.

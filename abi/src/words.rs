@@ -159,13 +159,13 @@ words! {
 words! {
     /// How processor time is shared out.
     Policy {
-        /// Turn by turn.
+        /// Turn by turn, whatever the priority.
         RoundRobin = "round_robin",
-        /// Equal shares.
+        /// Shares weighted by priority.
         Fair = "fair",
-        /// Strictly by priority.
+        /// Strictly by priority, equal shares within one.
         Priority = "priority",
-        /// Tuned by the system itself.
+        /// Strictly by priority, within one the interactive before the busy.
         Adaptive = "adaptive",
     }
 }

@@ -24,7 +24,7 @@ use proviso_abi::value::{Bytes, Pid};
 use proviso_abi::words::{ListWhat, SortKey, State};
 
 pub use authority::OWN_LIMIT;
-pub use form::MAX_COUNT;
+pub use form::{MAX_COUNT, MAX_QUANTUM_MS};
 
 use crate::view::{Operation, Principal, Verdict, View};
 use change::Start;
@@ -43,8 +43,10 @@ pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::Resume,
     ActionKind::Restart,
     ActionKind::SetPriority,
+    ActionKind::SetCpuLimit,
     ActionKind::SetMemoryLimit,
     ActionKind::GrantMemory,
+    ActionKind::SetScheduler,
     ActionKind::Send,
     ActionKind::Shutdown,
     ActionKind::Answer,
@@ -152,6 +154,18 @@ impl<'a> Judge<'a> {
                 let rows = self.whom(kind, target, except, Need::Living)?;
                 self.set_priority(&rows, *priority, step.unwrap_or_default())
             }
+            Action::SetCpuLimit {
+                target,
+                percent,
+                except,
+            } => {
+                let rows = self.whom(kind, target, except, Need::Living)?;
+                self.set_cpu_limit(&rows, *percent)
+            }
+            Action::SetScheduler { policy, quantum_ms } => Ok(Operation::SetScheduler {
+                policy: *policy,
+                quantum_ms: *quantum_ms,
+            }),
             Action::SetMemoryLimit {
                 target,
                 except,

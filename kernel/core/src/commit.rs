@@ -11,7 +11,8 @@ use proviso_abi::outcome::{ProcessName, Reason, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::value::Argument;
 use proviso_abi::wire::IntentId;
-use proviso_abi::{Bytes, Effect, List, Message, Name, Pid, Priority, Text};
+use proviso_abi::words::Policy;
+use proviso_abi::{Bytes, Effect, List, Message, Name, Percent, Pid, Priority, Text};
 
 use crate::effects::Effects;
 use crate::kernel::{Kernel, Shutdown};
@@ -25,6 +26,8 @@ use crate::view::Operation;
 /// How long the machine stays up after a shutdown was committed, so that the
 /// one who asked for it can still say so.
 const GRACE_NS: u64 = 200_000_000;
+
+const MS_NS: u64 = 1_000_000;
 
 /// Tasks that a plan needs, in the order in which it needs them: the index of
 /// the operation, the process, the task.
@@ -212,6 +215,14 @@ impl<M: Machine> Kernel<M> {
                     .filter_map(|(pid, to)| self.set_limit(*pid, *to))
                     .collect(),
             ),
+            Operation::SetCpuLimit(list) => Effect::CpuLimitSet(
+                list.iter()
+                    .filter_map(|(pid, to)| self.set_cpu_limit(*pid, *to))
+                    .collect(),
+            ),
+            Operation::SetScheduler { policy, quantum_ms } => {
+                self.set_scheduler(*policy, *quantum_ms)
+            }
             Operation::Send { to, message } => Effect::Sent(
                 to.iter()
                     .filter_map(|pid| self.deliver(machine, submitter, *pid, message))
@@ -259,6 +270,28 @@ impl<M: Machine> Kernel<M> {
         let process = self.table.get_mut(pid)?;
         process.limit = limit;
         Some((process.title(), limit))
+    }
+
+    fn set_cpu_limit(&mut self, pid: Pid, percent: Percent) -> Option<(ProcessName, Percent)> {
+        let process = self.table.get_mut(pid)?;
+        process.cpu_cap.set(percent);
+        let title = process.title();
+        self.settle(pid);
+        Some((title, percent))
+    }
+
+    fn set_scheduler(&mut self, policy: Policy, quantum_ms: Option<u32>) -> Effect {
+        let quantum_ns = quantum_ms.map_or(self.scheduler.quantum_ns(), |ms| {
+            u64::from(ms).saturating_mul(MS_NS)
+        });
+        self.scheduler.set_policy(policy, quantum_ns);
+        Effect::SchedulerSet(policy, self.quantum_ms())
+    }
+
+    /// How long a turn is, in whole milliseconds.
+    pub(crate) fn quantum_ms(&self) -> u32 {
+        let ms = self.scheduler.quantum_ns().div_ceil(MS_NS);
+        u32::try_from(ms).unwrap_or(u32::MAX)
     }
 
     fn deliver(

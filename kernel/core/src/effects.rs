@@ -73,6 +73,7 @@ fn fit(effect: &mut Effect, most: usize) -> usize {
             Effect::Inspected(list) => cut(list, keep),
             Effect::PrioritySet(list) => cut(list, keep),
             Effect::LimitSet(list) => cut(list, keep),
+            Effect::CpuLimitSet(list) => cut(list, keep),
             Effect::Spawned(list)
             | Effect::Killed(list)
             | Effect::Suspended(list)
@@ -108,6 +109,7 @@ impl<M: Machine> Kernel<M> {
         Effect::Status(StatusReport {
             uptime_s: machine.now_ns() / 1_000_000_000,
             scheduler: self.scheduler.policy(),
+            quantum_ms: self.quantum_ms(),
             memory: memory::totals(machine),
             alive: number(self.table.living().count()),
             crashed: number(count(State::Crashed)),
@@ -169,11 +171,12 @@ impl<M: Machine> Kernel<M> {
             parent: process.parent,
             args: process.args.clone(),
             cpu_time_ns: process.cpu.total_ns(),
+            cpu_limit: process.cpu_cap.percent(),
             age_ns: machine.now_ns().saturating_sub(process.started_ns),
             restarts: process.restarts,
             messages: u32::try_from(process.mailbox.len()).unwrap_or(u32::MAX),
             last_exit: process.last_exit.clone(),
-            waits_for: process.wait.map(|wait| Name::cut(wait.name())),
+            waits_for: process.waits_for().map(Name::cut),
         }
     }
 }

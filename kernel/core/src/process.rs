@@ -134,6 +134,16 @@ impl<T> Process<T> {
         self.is_alive() && !self.is_suspended && self.wait.is_none() && !self.cpu_cap.is_spent()
     }
 
+    /// What keeps it from running, in words.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<&'static str> {
+        let throttled = self
+            .cpu_cap
+            .is_spent()
+            .then_some("its share of the processor");
+        self.wait.map(|wait| wait.name()).or(throttled)
+    }
+
     /// Its number and name.
     #[must_use]
     pub fn title(&self) -> ProcessName {

@@ -86,6 +86,7 @@ impl<M: Machine> Kernel<M> {
             started_ns: process.started_ns,
             footprint: memory::bytes(frames),
             mailbox_free: u32::try_from(process.mailbox.room()).unwrap_or(u32::MAX),
+            cpu_limit: process.cpu_cap.percent(),
         }
     }
 

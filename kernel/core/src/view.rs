@@ -6,8 +6,8 @@ use proviso_abi::List;
 use proviso_abi::outcome::{Effect, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::snapshot::ProcessInfo;
-use proviso_abi::value::{Argument, Bytes, Message, Name, Pid};
-use proviso_abi::words::{Priority, ShutdownMode, SortKey};
+use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid};
+use proviso_abi::words::{Policy, Priority, ShutdownMode, SortKey};
 
 /// On whose authority a plan would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct ProcessView {
     pub footprint: Bytes,
     /// How many more messages it can be sent.
     pub mailbox_free: u32,
+    /// The most of the processor that it may have, if there is a cap.
+    pub cpu_limit: Option<Percent>,
 }
 
 /// One program.
@@ -83,6 +85,12 @@ pub enum Operation {
     Restart(Vec<Pid>),
     SetPriority(Vec<(Pid, Priority)>),
     SetLimit(Vec<(Pid, Bytes)>),
+    SetCpuLimit(Vec<(Pid, Percent)>),
+    /// Without a quantum the one there is stays.
+    SetScheduler {
+        policy: Policy,
+        quantum_ms: Option<u32>,
+    },
     Send {
         to: Vec<Pid>,
         message: Message,

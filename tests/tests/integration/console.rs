@@ -101,6 +101,14 @@ fn commands_that_change_do_it() -> Result<()> {
     console.expect("/suspend counter", &["suspended counter 3, counter 4"])?;
     console.expect("/ps", &["suspended"])?;
     console.expect("/resume 3", &["resumed counter 3"])?;
+    console.expect("/cap counter 20%", &["cpu limit of counter 3 is 20%"])?;
+    console.expect("/inspect 3", &["20% at most"])?;
+    for policy in ["round_robin", "fair", "adaptive", "priority"] {
+        let says = format!("the scheduler is {policy}, 20 ms a turn");
+        console.expect(&format!("/scheduler {policy} 20"), &[&says])?;
+        let says = format!("scheduling {policy}, 20 ms a turn");
+        console.expect("/status", &[&says])?;
+    }
     console.expect("/priority 4 high", &["priority of counter 4 is high"])?;
     console.expect(
         "/priority counter +1",
@@ -188,6 +196,8 @@ fn the_impossible_is_refused_with_a_reason() -> Result<()> {
         ("/suspend init", "Protected: "),
         ("/restart 1", "Protected: "),
         ("/priority init low", "Protected: "),
+        ("/cap init 5", "Protected: "),
+        ("/scheduler fair 0", "Malformed: "),
         ("/limit init 1M", "Protected: "),
         ("/kill 99", "NoSuchTarget: no process 99"),
         ("/kill 4294967295", "NoSuchTarget: "),

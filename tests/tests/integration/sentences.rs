@@ -119,6 +119,15 @@ const EVERY_ACTION: &[(&str, &str, &[&str])] = &[
         &["1. restarted counter 3"],
     ),
     (
+        "s10b",
+        r#"[{"action":"set_cpu_limit","target":"counter","percent":20},{"action":"set_scheduler","policy":"fair","quantum_ms":5}]"#,
+        &[
+            "1. limit counter to 20% cpu",
+            "1. cpu limit of counter 3 is 20%, cpu limit of counter 4 is 20%",
+            "2. the scheduler is fair, 5 ms a turn",
+        ],
+    ),
+    (
         "s11",
         r#"[{"action":"set_priority","target":"counter","priority":"high"}]"#,
         &["priority of counter 3 is high, priority of counter 4 is high"],
@@ -416,8 +425,12 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (r#"[{"action":"delete_file","path":"/a"}]"#, "Unsupported"),
     (
-        r#"[{"action":"set_scheduler","policy":"fair"}]"#,
-        "Unsupported",
+        r#"[{"action":"set_scheduler","policy":"fair","quantum_ms":0}]"#,
+        "Malformed",
+    ),
+    (
+        r#"[{"action":"set_cpu_limit","target":1,"percent":5}]"#,
+        "Protected",
     ),
     (
         r#"[{"action":"set_rule","when":"crash","target":"*","do":"restart"}]"#,

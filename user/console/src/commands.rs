@@ -92,6 +92,10 @@ commands! {
         "SIZE: 4096, 512K or 8M; x2 doubles the limit, x0.5 halves it.", set_limit;
     "grant" "PROCESSES SIZE" "raises the memory limit of processes"
         "SIZE: 4096, 512K or 8M, added to the limit there is.", grant;
+    "cap" "PROCESSES PERCENT" "caps processes' share of the processor"
+        "PERCENT: 1 to 100; 100 takes the cap away. Capped processes rest once they have had their share.", set_cpu_limit;
+    "scheduler" "round_robin|fair|priority|adaptive [QUANTUM]" "chooses how processor time is shared out"
+        "round_robin: turn by turn, whatever the priority. fair: shares weighted by priority.\npriority: strictly by priority. adaptive: the same, and within one those that wait\nmuch before those that compute. QUANTUM: the length of a turn in milliseconds.", set_scheduler;
     "send" "PROCESSES TEXT" "sends a message to processes" PROCESSES, send;
     "history" "" "shows the lines you entered" "", |words| words.end(Request::History);
     "clear" "" "empties the screen" "", |words| words.end(Request::Clear);
@@ -333,6 +337,32 @@ fn grant(mut words: Words<'_>) -> Result<Request, String> {
     let target = parse::target(words.need("which processes")?)?;
     let bytes = parse::size(words.need("the size")?)?;
     alone(words, Action::GrantMemory { target, bytes })
+}
+
+fn set_cpu_limit(mut words: Words<'_>) -> Result<Request, String> {
+    let Processes { target, except } = parse::processes(words.need("which processes")?)?;
+    let percent = parse::percent(words.need("the percentage")?)?;
+    let action = Action::SetCpuLimit {
+        target,
+        percent,
+        except,
+    };
+    alone(words, action)
+}
+
+fn set_scheduler(mut words: Words<'_>) -> Result<Request, String> {
+    let word = words.need("the policy")?;
+    let policy = word
+        .parse()
+        .map_err(|unknown| format!("\"{word}\" is no policy: {unknown}"))?;
+    let quantum_ms = match words.next() {
+        None => None,
+        Some(word) => Some(
+            parse::number(word)
+                .ok_or_else(|| format!("\"{word}\" is no number of milliseconds"))?,
+        ),
+    };
+    alone(words, Action::SetScheduler { policy, quantum_ms })
 }
 
 fn send(mut words: Words<'_>) -> Result<Request, String> {

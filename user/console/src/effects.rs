@@ -93,7 +93,10 @@ fn status_lines(status: &StatusReport) -> String {
         ("up", duration::seconds_words(status.uptime_s)),
         (
             "processor",
-            format!("{}% busy, scheduling {}", status.cpu, status.scheduler),
+            format!(
+                "{}% busy, scheduling {}, {} ms a turn",
+                status.cpu, status.scheduler, status.quantum_ms
+            ),
         ),
         (
             "memory",
@@ -131,6 +134,9 @@ fn detail(detail: &ProcessDetail) -> String {
     let info = &detail.info;
     let used = duration::words(Duration::from_nanos(detail.cpu_time_ns));
     let age = duration::words(Duration::from_nanos(detail.age_ns));
+    let cap = detail.cpu_limit.map_or_else(String::new, |percent| {
+        format!(", {}% at most", percent.get())
+    });
     let state = match &detail.waits_for {
         Some(what) => format!("{}, waits for {}", info.state, OneLine(what)),
         None => info.state.to_string(),
@@ -138,7 +144,7 @@ fn detail(detail: &ProcessDetail) -> String {
     let mut rows = alloc::vec![
         ("state", state),
         ("priority", info.priority.to_string()),
-        ("processor", format!("{}%, {used} in all", info.cpu)),
+        ("processor", format!("{}%{cap}, {used} in all", info.cpu)),
         ("memory", format!("{} of {}", info.memory, info.limit)),
         ("started", format!("{age} ago by pid {}", detail.parent)),
     ];

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use proviso_abi::target::MAX_REFS;
 use proviso_abi::value::{Bytes, Factor};
-use proviso_abi::{List, Priority, ProcessRef, Target};
+use proviso_abi::{List, Percent, Priority, ProcessRef, Target};
 
 /// What a command is about: processes, less some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,16 @@ pub fn factor(word: &str) -> Option<Factor> {
         .checked_mul(1000)?
         .checked_add(number::<u32>(part)? * scale)?;
     Some(Factor { milli })
+}
+
+/// Reads a percentage, with or without its sign.
+///
+/// # Errors
+/// A sentence that says what a percentage is.
+pub fn percent(word: &str) -> Result<Percent, String> {
+    number(word.strip_suffix('%').unwrap_or(word))
+        .and_then(Percent::new)
+        .ok_or_else(|| format!("\"{word}\" is no percentage from 1 to 100"))
 }
 
 /// Digits alone, without the sign that Rust's own parser accepts.

@@ -3,7 +3,7 @@
 use proviso_abi::INIT;
 use proviso_abi::action::{ActionKind, Class};
 use proviso_abi::outcome::Reason::{NotPermitted, OverQuota, Protected, Stale};
-use proviso_abi::value::{Bytes, Pid};
+use proviso_abi::value::{Bytes, Percent, Pid};
 use proviso_abi::words::Priority;
 
 use super::ledger::{Row, is_alive};
@@ -126,6 +126,30 @@ pub fn check_limit(principal: Principal, row: &Row<'_>, limit: Bytes) -> Judged<
             format_args!(
                 "process {} may raise its own memory limit to {OWN_LIMIT} at most, not {limit}; it has {} now",
                 row.pid, row.limit
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// Nobody caps init, and no process lets itself have more than it was given.
+pub fn check_cpu_limit(principal: Principal, row: &Row<'_>, percent: Percent) -> Judged<()> {
+    let present = row.cpu_limit.map_or(100, Percent::get);
+    let percent = percent.get();
+    if row.pid == INIT && percent < 100 {
+        return refuse(
+            Protected,
+            format_args!(
+                "init (process {INIT}) keeps the system running, so its share of the processor is not capped; leave it out"
+            ),
+        );
+    }
+    if principal != Principal::Operator && percent > present {
+        return refuse(
+            OverQuota,
+            format_args!(
+                "process {} may use {present}% of the processor and cannot raise that to {percent}% itself; the operator can",
+                row.pid
             ),
         );
     }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proviso_abi::layout::DEFAULT_LIMIT;
 use proviso_abi::outcome::Reason::{NoSuchProgram, OverQuota, TooMany, WouldExhaustMemory};
-use proviso_abi::value::{Argument, Bytes, Message, Name, Pid};
+use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid};
 use proviso_abi::words::Priority;
 
 use super::ledger::Row;
@@ -64,6 +64,20 @@ impl Judge<'_> {
             changes.push((row.pid, priority));
         }
         Ok(Operation::SetPriority(changes))
+    }
+
+    /// Caps shares of the processor.
+    pub(super) fn set_cpu_limit(&mut self, rows: &[usize], percent: Percent) -> Judged<Operation> {
+        let mut changes: Vec<(Pid, Percent)> = Vec::with_capacity(rows.len());
+        for index in rows {
+            let Some(row) = self.ledger.rows.get_mut(*index) else {
+                continue;
+            };
+            authority::check_cpu_limit(self.principal, row, percent)?;
+            row.cpu_limit = Some(percent);
+            changes.push((row.pid, percent));
+        }
+        Ok(Operation::SetCpuLimit(changes))
     }
 
     /// Sets limits to what `next` makes of the present ones; nothing is too

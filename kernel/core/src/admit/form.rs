@@ -13,6 +13,10 @@ use super::words::{Judged, ROOM_FOR_LIST, listed, refuse};
 /// The most processes that one `spawn` starts.
 pub const MAX_COUNT: u32 = 64;
 
+/// The longest turn that the scheduler can be told to give, in milliseconds:
+/// longer ones would make everything else seem to hang.
+pub const MAX_QUANTUM_MS: u32 = 1000;
+
 /// The lists that this kernel has.
 const LISTS: &[ListWhat] = &[
     ListWhat::Processes,
@@ -74,6 +78,15 @@ pub fn check_action(action: &Action, rest: &[Action]) -> Judged<()> {
             Malformed,
             format_args!("granting 0 bytes changes nothing; say how much more"),
         ),
+        Action::SetScheduler {
+            quantum_ms: Some(quantum_ms),
+            ..
+        } if !(1..=MAX_QUANTUM_MS).contains(quantum_ms) => refuse(
+            Malformed,
+            format_args!(
+                "turns of {quantum_ms} ms make no sense; choose 1 to {MAX_QUANTUM_MS} milliseconds"
+            ),
+        ),
         Action::Send { message, .. } => check_text("send", "message", message),
         Action::Answer { text } => check_text("answer", "text", text),
         Action::Ask { question } => check_text("ask", "question", question),
@@ -128,6 +141,7 @@ fn check_selectors(action: &Action) -> Judged<()> {
         | Action::Resume { target, .. }
         | Action::Restart { target, .. }
         | Action::SetPriority { target, .. }
+        | Action::SetCpuLimit { target, .. }
         | Action::SetMemoryLimit { target, .. }
         | Action::GrantMemory { target, .. }
         | Action::Send { to: target, .. } => target,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use proviso_abi::outcome::Reason::{OverQuota, TooMany, WouldExhaustMemory};
-use proviso_abi::value::{Bytes, Name, Pid};
+use proviso_abi::value::{Bytes, Name, Percent, Pid};
 use proviso_abi::words::{Priority, State};
 
 use super::words::{Judged, refuse};
@@ -34,6 +34,8 @@ pub struct Row<'a> {
     pub footprint: Bytes,
     /// How many more messages it can be sent.
     pub mailbox_free: u32,
+    /// The most of the processor that it may have, if there is a cap.
+    pub cpu_limit: Option<Percent>,
 }
 
 impl Row<'_> {
@@ -165,6 +167,7 @@ fn row(process: &ProcessView) -> Row<'_> {
         info,
         footprint,
         mailbox_free,
+        cpu_limit,
         ..
     } = process;
     Row {
@@ -180,5 +183,6 @@ fn row(process: &ProcessView) -> Row<'_> {
         },
         footprint: *footprint,
         mailbox_free: *mailbox_free,
+        cpu_limit: *cpu_limit,
     }
 }

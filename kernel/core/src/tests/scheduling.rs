@@ -1,7 +1,8 @@
 //! Who runs, in what order, and for how long.
 
 use proviso_abi::syscall::Syscall;
-use proviso_abi::{Priority, State};
+use proviso_abi::words::Policy;
+use proviso_abi::{Action, Effect, Percent, Priority, State, Target};
 
 use super::{Lab, SECOND, SHELL, set_priority};
 use crate::machine::Trap;
@@ -170,4 +171,93 @@ fn no_other_process_gets_turns_for_being_called_shell() {
     lab.act(vec![set_priority(busy, Priority::Realtime)]);
     let ran = steps(&mut lab, 8);
     assert!(!ran.contains(&other), "{ran:?}");
+}
+
+fn cap(pid: u32, percent: u8) -> Action {
+    Action::SetCpuLimit {
+        target: Target::pid(pid),
+        percent: Percent::new(percent).unwrap(),
+        except: None,
+    }
+}
+
+fn scheduler(policy: Policy, quantum_ms: Option<u32>) -> Action {
+    Action::SetScheduler { policy, quantum_ms }
+}
+
+fn used(lab: &Lab, pid: u32) -> u64 {
+    lab.kernel.table.get(pid).unwrap().cpu.total_ns()
+}
+
+#[test]
+fn a_capped_process_gets_its_share_and_no_more_even_of_an_idle_machine() {
+    let mut lab = quiet();
+    let busy = lab.spawn("worker");
+    lab.act(vec![cap(busy, 20)]);
+    let (begin, before) = (lab.machine.now_ns, used(&lab, busy));
+    steps(&mut lab, 2000);
+    let share = (used(&lab, busy) - before) * 100 / (lab.machine.now_ns - begin);
+    assert_eq!(share, 20);
+    // While it rests, it says for what.
+    while lab.state(busy) != Some(State::Blocked) {
+        steps(&mut lab, 1);
+    }
+    let effects = lab.act(vec![Action::Inspect {
+        target: Target::pid(busy),
+    }]);
+    let [Effect::Inspected(details)] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(details[0].cpu_limit, Percent::new(20));
+    assert_eq!(
+        details[0].waits_for.as_deref(),
+        Some("its share of the processor")
+    );
+    lab.act(vec![cap(busy, 100)]);
+    assert_eq!(steps(&mut lab, 50), [busy; 50]);
+}
+
+#[test]
+fn a_cap_outlives_a_restart_and_frees_time_for_others() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.act(vec![cap(a, 10), super::restart(a)]);
+    let (begin, before) = (lab.machine.now_ns, used(&lab, a));
+    steps(&mut lab, 2000);
+    let total = lab.machine.now_ns - begin;
+    assert_eq!((used(&lab, a) - before) * 100 / total, 10);
+    assert_eq!(used(&lab, b) * 100 / total, 90);
+}
+
+#[test]
+fn policies_change_while_processes_run_and_none_is_lost() {
+    let mut lab = quiet();
+    let pids: Vec<u32> = (0..5).map(|_| lab.spawn("worker")).collect();
+    for policy in Policy::ALL.iter().cycle().take(9) {
+        let effects = lab.act(vec![scheduler(*policy, Some(5))]);
+        assert_eq!(effects, [Effect::SchedulerSet(*policy, 5)]);
+        let ran = steps(&mut lab, 100);
+        for pid in &pids {
+            assert!(ran.contains(pid), "{policy} lost {pid}");
+        }
+    }
+    let status = lab.act(vec![Action::Status {}]);
+    let [Effect::Status(status)] = &status[..] else {
+        panic!("{status:?}")
+    };
+    assert_eq!(
+        (status.scheduler, status.quantum_ms),
+        (Policy::RoundRobin, 5)
+    );
+}
+
+#[test]
+fn a_quantum_is_set_and_kept() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.act(vec![scheduler(Policy::RoundRobin, Some(20))]);
+    assert_eq!(steps(&mut lab, 8), [a, a, a, a, b, b, b, b]);
+    let effects = lab.act(vec![scheduler(Policy::Priority, None)]);
+    assert_eq!(effects, [Effect::SchedulerSet(Policy::Priority, 20)]);
+    assert_eq!(steps(&mut lab, 8), [a, a, a, a, b, b, b, b]);
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proviso_abi::words::{Priority, State};
-use proviso_abi::{Bytes, INIT, Pid, Plan, Reason};
-use proviso_kernel_core::admit::{MAX_COUNT, OWN_LIMIT, admit};
+use proviso_abi::{Bytes, INIT, Percent, Pid, Plan, Reason};
+use proviso_kernel_core::admit::{MAX_COUNT, MAX_QUANTUM_MS, OWN_LIMIT, admit};
 use proviso_kernel_core::view::{Operation, Principal, ProcessView, View};
 
 use crate::generate;
@@ -21,6 +21,7 @@ fn pids(operation: &Operation) -> Vec<Pid> {
         | Operation::Send { to: pids, .. } => pids.clone(),
         Operation::SetPriority(changes) => changes.iter().map(|(pid, _)| *pid).collect(),
         Operation::SetLimit(changes) => changes.iter().map(|(pid, _)| *pid).collect(),
+        Operation::SetCpuLimit(changes) => changes.iter().map(|(pid, _)| *pid).collect(),
         _ => Vec::new(),
     }
 }
@@ -196,6 +197,12 @@ fn check_operations(
             Operation::SetLimit(changes) => {
                 prop_assert!(changes.iter().all(|(_, limit)| *limit <= view.memory_total));
             }
+            Operation::SetScheduler {
+                quantum_ms: Some(quantum_ms),
+                ..
+            } => {
+                prop_assert!((1..=MAX_QUANTUM_MS).contains(quantum_ms));
+            }
             _ => {}
         }
     }
@@ -229,6 +236,13 @@ fn check_init(view: &View, operation: &Operation) -> Result<(), TestCaseError> {
                     .all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit)
             );
         }
+        Operation::SetCpuLimit(changes) => {
+            prop_assert!(
+                changes
+                    .iter()
+                    .all(|(pid, percent)| *pid != INIT || percent.get() == 100)
+            );
+        }
         _ => {}
     }
     Ok(())
@@ -237,7 +251,9 @@ fn check_init(view: &View, operation: &Operation) -> Result<(), TestCaseError> {
 /// A process touches itself alone, but it may look and send.
 fn check_own(view: &View, own: Pid, operation: &Operation) -> Result<(), TestCaseError> {
     match operation {
-        Operation::Spawn { .. } | Operation::Shutdown(_) => prop_assert!(false, "{operation:?}"),
+        Operation::Spawn { .. } | Operation::Shutdown(_) | Operation::SetScheduler { .. } => {
+            prop_assert!(false, "{operation:?}")
+        }
         Operation::Inspect(_) | Operation::Send { .. } => {}
         other => prop_assert!(pids(other).iter().all(|pid| *pid == own), "{other:?}"),
     }
@@ -252,6 +268,10 @@ fn check_own(view: &View, own: Pid, operation: &Operation) -> Result<(), TestCas
         Operation::SetLimit(changes) => {
             let most = process.info.limit.max(OWN_LIMIT);
             prop_assert!(changes.iter().all(|(_, limit)| *limit <= most));
+        }
+        Operation::SetCpuLimit(changes) => {
+            let most = process.cpu_limit.map_or(100, Percent::get);
+            prop_assert!(changes.iter().all(|(_, percent)| percent.get() <= most));
         }
         Operation::SetPriority(changes) => {
             let most = process.info.priority.max(Priority::Normal);

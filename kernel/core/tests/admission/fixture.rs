@@ -25,6 +25,7 @@ pub fn process(pid: Pid, name: &str, state: State, priority: Priority, memory: u
         started_ns: pid.into(),
         footprint: Bytes(M),
         mailbox_free: 2,
+        cpu_limit: None,
     }
 }
 

@@ -48,6 +48,10 @@ fn bytes() -> impl Strategy<Value = Bytes> {
     prop_oneof![6 => (0u64..64).prop_map(|pages| Bytes(pages << 18)), 1 => any::<u64>().prop_map(Bytes), 1 => Just(Bytes(u64::MAX))]
 }
 
+fn percent() -> impl Strategy<Value = Percent> {
+    (1u8..=100).prop_filter_map("within 1 to 100", Percent::new)
+}
+
 fn process_ref() -> impl Strategy<Value = ProcessRef> {
     prop_oneof![
         pid().prop_map(ProcessRef::Pid),
@@ -147,6 +151,9 @@ fn supported() -> BoxedStrategy<Action> {
             .prop_map(|((target, except), priority, step)| Action::SetPriority { target, except, priority, step }),
         4 => (whom(), option::of(bytes()), option::of(any::<u32>().prop_map(|milli| Factor { milli: milli % 4000 })))
             .prop_map(|((target, except), bytes, times)| Action::SetMemoryLimit { target, except, bytes, times }),
+        4 => (whom(), percent()).prop_map(|((target, except), percent)| Action::SetCpuLimit { target, percent, except }),
+        2 => (word(Policy::ALL), option::of(prop_oneof![0u32..3, 999u32..1002, any::<u32>()]))
+            .prop_map(|(policy, quantum_ms)| Action::SetScheduler { policy, quantum_ms }),
         4 => (target(), bytes()).prop_map(|(target, bytes)| Action::GrantMemory { target, bytes }),
         2 => (target(), text()).prop_map(|(to, message)| Action::Send { to, message }),
         1 => word(ShutdownMode::ALL).prop_map(|mode| Action::Shutdown { mode }),
@@ -170,20 +177,9 @@ fn unsupported() -> BoxedStrategy<Action> {
             program: ProgramName(program),
             count
         }),
-        (target(), 1u8..=100).prop_map(|(target, percent)| match Percent::new(percent) {
-            Some(percent) => Action::SetCpuLimit {
-                target,
-                percent,
-                except: None
-            },
-            None => Action::Reclaim {
-                target,
-                except: None
-            },
-        }),
-        word(Policy::ALL).prop_map(|policy| Action::SetScheduler {
-            policy,
-            quantum_ms: None
+        target().prop_map(|target| Action::Reclaim {
+            target,
+            except: None
         }),
         (target(), target()).prop_map(|(from, to)| Action::Connect { from, to }),
         (target(), target()).prop_map(|(from, to)| Action::Disconnect { from, to }),
@@ -223,13 +219,13 @@ fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
     (
         (name(), word(State::ALL), word(Priority::ALL), 0u8..5),
         (bytes(), bytes(), bytes()),
-        (0u64..9, 0u32..3),
+        (0u64..9, 0u32..3, option::of(percent())),
     )
         .prop_map(
             move |(
                 (name, state, priority, cpu),
                 (memory, limit, footprint),
-                (started_ns, mailbox_free),
+                (started_ns, mailbox_free, cpu_limit),
             )| {
                 let name = if pid == 1 { Name::cut("init") } else { name };
                 let info = ProcessInfo {
@@ -246,6 +242,7 @@ fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
                     started_ns,
                     footprint,
                     mailbox_free,
+                    cpu_limit,
                 }
             },
         )
@@ -319,6 +316,7 @@ pub fn tight_view() -> impl Strategy<Value = View> {
                     started_ns: 0,
                     footprint,
                     mailbox_free: 0,
+                    cpu_limit: None,
                 }
             })
     };

@@ -1,8 +1,8 @@
 //! What is admitted, and what it becomes.
 
 use proviso_abi::Effect;
-use proviso_abi::value::{Argument, Bytes, Message, Name, Sentence};
-use proviso_abi::words::{Priority, ShutdownMode, SortKey};
+use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Sentence};
+use proviso_abi::words::{Policy, Priority, ShutdownMode, SortKey};
 use proviso_kernel_core::view::{Operation, Principal};
 
 use crate::fixture::{M, OPERATOR, admitted, admitted_on, rejected, view};
@@ -87,6 +87,24 @@ fn every_supported_action_becomes_its_operation() {
         (
             r#"{"action":"set_priority","target":1,"priority":"realtime"}"#,
             Operation::SetPriority(vec![(1, Priority::Realtime)]),
+        ),
+        (
+            r#"{"action":"set_cpu_limit","target":"worker","percent":20,"except":[6]}"#,
+            Operation::SetCpuLimit(vec![(4, Percent::new(20).unwrap())]),
+        ),
+        (
+            r#"{"action":"set_scheduler","policy":"fair"}"#,
+            Operation::SetScheduler {
+                policy: Policy::Fair,
+                quantum_ms: None,
+            },
+        ),
+        (
+            r#"{"action":"set_scheduler","policy":"adaptive","quantum_ms":1000}"#,
+            Operation::SetScheduler {
+                policy: Policy::Adaptive,
+                quantum_ms: Some(1000),
+            },
         ),
         (
             r#"{"action":"set_memory_limit","target":"hog","times":0.75}"#,

@@ -1,11 +1,11 @@
 //! What is rejected, with its reason and its sentence.
 
 use proviso_abi::ActionKind;
-use proviso_abi::value::{Bytes, Name};
+use proviso_abi::value::{Bytes, Name, Percent};
 use proviso_kernel_core::admit::SUPPORTED;
 use proviso_kernel_core::view::Principal;
 
-use crate::fixture::{M, OPERATOR, process, rejected, rejected_on, view};
+use crate::fixture::{M, OPERATOR, admitted_on, process, rejected, rejected_on, view};
 
 fn check(cases: &[(&str, &str)]) {
     for (action, line) in cases {
@@ -98,9 +98,7 @@ fn unsupported() {
         r#"{"action":"search","query":"x"}"#,
         r#"{"action":"read_file","path":"/x"}"#,
         r#"{"action":"scale","program":"hog","count":2}"#,
-        r#"{"action":"set_cpu_limit","target":"hog","percent":5}"#,
         r#"{"action":"reclaim","target":"hog"}"#,
-        r#"{"action":"set_scheduler","policy":"fair"}"#,
         r#"{"action":"connect","from":"hog","to":"logger"}"#,
         r#"{"action":"disconnect","from":"hog","to":"logger"}"#,
         r#"{"action":"write_file","path":"/x","content":"x"}"#,
@@ -167,10 +165,12 @@ fn no_such_target() {
         "restart",
         "set_priority",
         "set_memory_limit",
+        "set_cpu_limit",
         "grant_memory",
     ] {
         let more = match kind {
             "set_priority" => r#","step":1"#,
+            "set_cpu_limit" => r#","percent":5"#,
             "set_memory_limit" | "grant_memory" => r#","bytes":4194304"#,
             _ => "",
         };
@@ -257,6 +257,10 @@ fn protected() {
             "Protected: init (process 1) keeps its high priority; normal would be lower",
         ),
         (
+            r#"{"action":"set_cpu_limit","target":["init","hog"],"percent":99}"#,
+            "Protected: init (process 1) keeps the system running, so its share of the processor is not capped; leave it out",
+        ),
+        (
             r#"{"action":"set_memory_limit","target":1,"bytes":4194304}"#,
             "Protected: init (process 1) keeps its memory limit of 8M; 4M would be lower",
         ),
@@ -273,10 +277,12 @@ fn not_permitted() {
         "restart",
         "set_priority",
         "set_memory_limit",
+        "set_cpu_limit",
         "grant_memory",
     ] {
         let more = match kind {
             "set_priority" => r#","step":-1"#,
+            "set_cpu_limit" => r#","percent":5"#,
             "set_memory_limit" | "grant_memory" => r#","bytes":4194304"#,
             _ => "",
         };
@@ -472,5 +478,44 @@ fn a_full_table_of_long_names_still_gives_whole_sentences() {
     ] {
         let line = rejected_on(&view, OPERATOR, &action).remove(0);
         assert!(line.ends_with("...") || line.ends_with(&long), "{line}");
+    }
+}
+
+#[test]
+fn a_process_lowers_its_own_share_and_never_raises_it() {
+    let mut view = view();
+    let own = Principal::Process(4);
+    let cap = |percent| format!(r#"{{"action":"set_cpu_limit","target":4,"percent":{percent}}}"#);
+    assert_eq!(admitted_on(&view, own, &cap(20)).len(), 1);
+    view.processes[2].cpu_limit = Percent::new(20);
+    assert_eq!(admitted_on(&view, own, &cap(20)).len(), 1);
+    assert_eq!(
+        rejected_on(&view, own, &cap(21)),
+        [
+            "0 OverQuota: process 4 may use 20% of the processor and cannot raise that to 21% itself; the operator can"
+        ]
+    );
+    // Nor in two steps.
+    let two = format!("{},{}", cap(5), cap(6));
+    assert!(rejected_on(&view, own, &two)[0].starts_with("1 OverQuota: "));
+    assert_eq!(admitted_on(&view, OPERATOR, &cap(100)).len(), 1);
+}
+
+#[test]
+fn a_scheduler_is_chosen_by_the_operator_with_turns_that_make_sense() {
+    let scheduler = r#"{"action":"set_scheduler","policy":"fair"}"#;
+    assert_eq!(
+        rejected_on(&view(), Principal::Process(4), scheduler),
+        ["0 NotPermitted: process 4 may not set_scheduler; only the operator at the console may"]
+    );
+    for quantum_ms in ["0", "1001", "4294967295"] {
+        let action =
+            format!(r#"{{"action":"set_scheduler","policy":"fair","quantum_ms":{quantum_ms}}}"#);
+        assert_eq!(
+            rejected(&action),
+            [format!(
+                "0 Malformed: turns of {quantum_ms} ms make no sense; choose 1 to 1000 milliseconds"
+            )]
+        );
     }
 }

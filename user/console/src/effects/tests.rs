@@ -2,7 +2,7 @@ use super::*;
 use proviso_abi::Text;
 use proviso_abi::outcome::{Exit, ProcessName};
 use proviso_abi::snapshot::MemoryTotals;
-use proviso_abi::value::{Argument, Bytes, Name, Sentence};
+use proviso_abi::value::{Argument, Bytes, Name, Percent, Sentence};
 use proviso_abi::words::{Policy, Priority, ShutdownMode, State};
 
 fn info(pid: u32, name: &str) -> ProcessInfo {
@@ -63,6 +63,7 @@ fn status_says_whether_the_agent_is_there() {
     let mut status = StatusReport {
         uptime_s: 75,
         scheduler: Policy::Priority,
+        quantum_ms: 10,
         memory: MemoryTotals {
             total: Bytes(128 << 20),
             free: Bytes(100 << 20),
@@ -105,6 +106,7 @@ fn inspection_shows_what_there_is_and_no_more() {
         parent: 2,
         args: vec![],
         cpu_time_ns: 1_200_000,
+        cpu_limit: None,
         age_ns: 3_000_000_000,
         restarts: 0,
         messages: 0,
@@ -121,6 +123,7 @@ fn inspection_shows_what_there_is_and_no_more() {
         "{text}"
     );
     one.args = vec![Argument::cut("500"), Argument::cut("a\x07b")];
+    one.cpu_limit = Percent::new(20);
     one.restarts = 2;
     one.messages = 1;
     one.waits_for = Some(Name::cut("sleep"));
@@ -133,6 +136,7 @@ fn inspection_shows_what_there_is_and_no_more() {
     for part in [
         "blocked, waits for sleep",
         "arguments  500 a?b",
+        "%, 20% at most, ",
         "restarts   2",
         "messages   1 waiting",
         "last end   page fault (write) at instruction 0x401000, address 0x0",

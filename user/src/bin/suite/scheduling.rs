@@ -4,15 +4,20 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use proviso_user::abi::{Effect, IntentEvent, Pid, Priority, State};
+use proviso_user::abi::words::Policy;
+use proviso_user::abi::{
+    Action, Effect, INIT, IntentEvent, Percent, Pid, Priority, Reason, State, Target,
+};
 use proviso_user::{receive, sleep};
 
 use crate::harness::{Check, at, ensure, same, tests};
-use crate::kernel::{ask, detail, eventually, kill, start_at};
+use crate::kernel::{act, ask, detail, eventually, kill, refused, spawn, start_at};
 
 tests! {
     the_more_urgent_runs_first,
-    equals_share_equally,
+    equals_share_equally_whatever_the_policy,
+    under_fair_shares_are_weighted_by_priority,
+    a_cap_is_kept_and_lifted,
     nobody_keeps_init_from_running,
 }
 
@@ -52,24 +57,84 @@ fn the_more_urgent_runs_first() -> Check {
         .try_for_each(|pid| eventually("its end", || Ok(detail(*pid)?.info.state == State::Exited)))
 }
 
-fn equals_share_equally() -> Check {
-    let spin = (Priority::Low, &["spin"][..]);
-    let pids = start_all(&[spin, spin, spin])?;
-    // Judged by shares, and more than once: a busy host makes single turns long.
-    let shared = eventually("equal shares", || {
+fn set_policy(policy: Policy) -> Check {
+    let quantum_ms = Some(10);
+    act(Action::SetScheduler { policy, quantum_ms }).map(drop)
+}
+
+/// Lets processes compute until their times are right. Judged by shares, and more
+/// than once: a busy host makes single turns long.
+fn compute(what: &str, levels: &[Priority], is_right: fn(&[u64]) -> bool) -> Check {
+    let spins: Vec<_> = levels.iter().map(|one| (*one, &["spin"][..])).collect();
+    let pids = start_all(&spins)?;
+    let shared = eventually(what, || {
         sleep(Duration::from_millis(200));
         let mut times = Vec::new();
         for pid in &pids {
             times.push(detail(*pid)?.cpu_time_ns);
         }
-        let (least, most) = (times.iter().min(), times.iter().max());
-        let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
-        Ok(least > 50_000_000 && most - least <= most / 5)
+        Ok(is_right(&times))
     });
     for pid in pids {
         kill(pid)?;
     }
     shared
+}
+
+fn equals_share_equally_whatever_the_policy() -> Check {
+    for policy in Policy::ALL {
+        set_policy(*policy)?;
+        compute("equal shares", &[Priority::Low; 3], |times| {
+            let (least, most) = (times.iter().min(), times.iter().max());
+            let (least, most) = (least.copied().unwrap_or(0), most.copied().unwrap_or(0));
+            least > 50_000_000 && most - least <= most / 5
+        })?;
+    }
+    set_policy(Policy::Priority)
+}
+
+fn under_fair_shares_are_weighted_by_priority() -> Check {
+    set_policy(Policy::Fair)?;
+    let levels = [Priority::Low, Priority::Normal];
+    compute("one to four", &levels, |times| match times {
+        [low, normal] => *low > 50_000_000 && (3 * low..5 * low).contains(normal),
+        _ => false,
+    })?;
+    set_policy(Policy::Priority)
+}
+
+fn a_cap_is_kept_and_lifted() -> Check {
+    let pid = spawn("suite", &["spin"])?;
+    let cap = |percent| match Percent::new(percent) {
+        Some(percent) => act(Action::SetCpuLimit {
+            target: Target::pid(pid),
+            percent,
+            except: None,
+        })
+        .map(drop),
+        None => Err("no percentage".into()),
+    };
+    cap(10)?;
+    // The share is that of the last second.
+    eventually("a tenth", || {
+        sleep(Duration::from_millis(200));
+        Ok((5..=15).contains(&detail(pid)?.info.cpu))
+    })?;
+    same("the cap", detail(pid)?.cpu_limit, Percent::new(10))?;
+    cap(100)?;
+    eventually("all of it", || {
+        sleep(Duration::from_millis(200));
+        Ok(detail(pid)?.info.cpu > 50)
+    })?;
+    refused(
+        Action::SetCpuLimit {
+            target: Target::pid(INIT),
+            percent: Percent::new(50).ok_or("no percentage")?,
+            except: None,
+        },
+        Reason::Protected,
+    )?;
+    kill(pid)
 }
 
 fn nobody_keeps_init_from_running() -> Check {
