@@ -37,7 +37,7 @@ impl Machine for Hardware {
     }
 
     fn heap_bytes(&self) -> (u64, u64) {
-        (heap::used() as u64, heap::SIZE as u64)
+        (heap::used() as u64, heap::size() as u64)
     }
 
     fn create_task(&mut self) -> Result<Task, NoMemory> {

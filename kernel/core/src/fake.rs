@@ -73,6 +73,8 @@ pub struct FakeMachine {
     pub free: u64,
     pub total: u64,
     pub kernel: u64,
+    /// The size of the kernel's heap.
+    pub heap: u64,
     /// What each process does next, and for how long it runs before.
     pub scripts: BTreeMap<Pid, VecDeque<(u64, Trap)>>,
     /// The pids in the order in which they ran.
@@ -93,6 +95,7 @@ impl FakeMachine {
             free: frames - 100,
             total: frames,
             kernel: 100,
+            heap: 2 << 20,
             scripts: BTreeMap::new(),
             ran: Vec::new(),
             maps_left: None,
@@ -126,7 +129,7 @@ impl Machine for FakeMachine {
     }
 
     fn heap_bytes(&self) -> (u64, u64) {
-        (1000, 2 << 20)
+        (1000, self.heap)
     }
 
     fn create_task(&mut self) -> Result<FakeTask, NoMemory> {

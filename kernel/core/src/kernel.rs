@@ -2,18 +2,20 @@
 //!
 //! # What strangers can make the kernel store
 //!
-//! The kernel's heap is 2 MiB and an exhausted heap would be a panic, so
-//! everything that a process, the agent or a person can make grow has a bound:
+//! The kernel's heap is a 64th of memory, 2 MiB at least, and an exhausted heap
+//! would be a panic, so everything that a process, the agent or a person can make
+//! grow has a bound:
 //!
 //! | what | bound | at most |
 //! |---|---|---|
-//! | processes | 128 records of 8 messages of 256 bytes, 8 arguments of 64, 204 bytes of output | 500 KiB |
+//! | a process | 8 messages of 256 bytes, 8 arguments of 64, 204 bytes of output, its row in a view and a plan's dry run | 5 KiB |
+//! | processes | as many as then fit, [`most_living`] (112 in 2 MiB, 1,340 in 8 MiB) | the rest |
 //! | log | 256 lines of 512 bytes | 150 KiB |
 //! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
 //! | ends that init has not watched | 64 records | 10 KiB |
 //! | console input | 1 KiB | 1 KiB |
 //! | a half-received frame | 32 KiB, doubled by a growing vector | 64 KiB |
-//! | while one call, plan or frame is handled: copied memory, the view, effects, a snapshot | freed when it is done | 400 KiB |
+//! | while one call, plan or frame is handled: copied memory, effects, a snapshot | freed when it is done | 400 KiB |
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -37,7 +39,7 @@ use crate::memory;
 use crate::process::Process;
 use crate::program::{Program, ProgramError};
 use crate::scheduler::Scheduler;
-use crate::table::Table;
+use crate::table::{Table, most_living};
 use crate::tty::Tty;
 
 /// What must be free once init runs: a shell, and something for it to manage.
@@ -133,7 +135,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<Self, BootError> {
         let mut kernel = Self {
             programs: check_programs(programs)?,
-            table: Table::default(),
+            table: Table::new(most_living(machine.heap_bytes().1)),
             scheduler: Scheduler::default(),
             periods: Periods::default(),
             log: Log::default(),

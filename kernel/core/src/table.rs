@@ -6,30 +6,41 @@ use proviso_abi::Pid;
 
 use crate::process::Process;
 
-/// The most records, dead ones included.
-pub const MAX_PROCESSES: usize = 128;
 /// The most records of dead processes; the one that began first goes first.
 pub const MAX_DEAD: usize = 16;
-/// The most processes that live at once.
-pub const MAX_LIVING: usize = MAX_PROCESSES - MAX_DEAD;
+/// What a record can make the kernel's heap hold, whatever its process does: see
+/// the account in [`crate::kernel`].
+const RECORD_BYTES: u64 = 5 << 10;
+/// What everything else on the heap can come to, whatever anybody does.
+const OTHER_BYTES: u64 = 1408 << 10;
+
+/// The most processes that can live at once, given the size of the kernel's heap:
+/// so many that even at their worst they cannot exhaust it.
+#[must_use]
+pub const fn most_living(heap_bytes: u64) -> usize {
+    let records = heap_bytes.saturating_sub(OTHER_BYTES) / RECORD_BYTES;
+    (records as usize).saturating_sub(MAX_DEAD)
+}
 
 /// Process records by number. Numbers are never used twice.
 #[derive(Debug)]
 pub struct Table<T> {
     processes: BTreeMap<Pid, Process<T>>,
     next: Pid,
-}
-
-impl<T> Default for Table<T> {
-    fn default() -> Self {
-        Self {
-            processes: BTreeMap::new(),
-            next: 1,
-        }
-    }
+    most_living: usize,
 }
 
 impl<T> Table<T> {
+    /// An empty table for so many living processes.
+    #[must_use]
+    pub const fn new(most_living: usize) -> Self {
+        Self {
+            processes: BTreeMap::new(),
+            next: 1,
+            most_living,
+        }
+    }
+
     /// The number that the next new process gets.
     #[must_use]
     pub const fn next_pid(&self) -> Pid {
@@ -76,7 +87,7 @@ impl<T> Table<T> {
     /// How many more processes can live.
     #[must_use]
     pub fn room(&self) -> usize {
-        MAX_LIVING.saturating_sub(self.living().count())
+        self.most_living.saturating_sub(self.living().count())
     }
 
     /// Forgets dead processes beyond [`MAX_DEAD`], those that began first.

@@ -8,19 +8,22 @@ use proviso_abi::wire::IntentId;
 
 use crate::kernel::Kernel;
 use crate::machine::{BadAddress, Machine};
-use crate::process::{Event, Process};
+use crate::process::{Event, Process, Wait};
 use crate::user_slice::UserSlice;
 
 /// The result of a system call.
 pub(crate) type Answer = Result<u64, Error>;
 
 impl<M: Machine> Kernel<M> {
-    /// Ends the waits that can end now.
+    /// Ends the waits that end by time or by a device. What processes and the
+    /// agent do ends waits when they do it.
     pub(crate) fn advance_all(&mut self, machine: &mut M) {
+        let now = machine.now_ns();
+        let may_end = |wait: Wait| wait.is_over(now) || matches!(wait.event, Event::Console(_));
         let waiting: Vec<Pid> = self
             .table
             .iter()
-            .filter(|process| process.wait.is_some())
+            .filter(|process| process.wait.is_some_and(may_end))
             .map(|process| process.pid)
             .collect();
         for pid in waiting {

@@ -69,7 +69,7 @@ impl Handover {
         let Ok(memory) = (unsafe { Memory::take_over(window, &info.memory_regions) }) else {
             epitaph::end(format_args!(
                 "too little memory: the kernel's heap of {} KiB does not fit; give the machine 16M or more",
-                crate::heap::SIZE / 1024
+                crate::heap::LEAST / 1024
             ));
         };
         let length = usize::try_from(info.ramdisk_len).unwrap_or(0);

@@ -54,12 +54,13 @@ impl Memory {
     /// 3. Called once.
     pub unsafe fn take_over(window: u64, regions: &MemoryRegions) -> Result<Self, NoMemory> {
         WINDOW.call_once(|| window);
-        let heap = crate::heap::SIZE as u64;
         let usable = || {
             regions
                 .iter()
                 .filter(|region| region.kind == MemoryRegionKind::Usable)
         };
+        let sizes = usable().map(|region| region.end.saturating_sub(region.start));
+        let heap = crate::heap::size_for(sizes.sum());
         let place = usable()
             .map(|region| (region.start.next_multiple_of(FRAME), region.end))
             .filter(|(start, end)| end.saturating_sub(*start) > heap)
@@ -67,7 +68,7 @@ impl Memory {
             .map(|(start, _)| start)
             .ok_or(NoMemory)?;
         // SAFETY: 1. The block is usable, mapped, and taken out of the frames below. 2. Called once.
-        unsafe { crate::heap::init(pointer(place)) };
+        unsafe { crate::heap::init(pointer(place), heap as usize) };
         let end = usable().map(|region| region.end).max().unwrap_or(0);
         let mut frames = Frames::new((end / FRAME) as usize);
         for region in usable() {

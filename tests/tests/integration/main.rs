@@ -23,6 +23,7 @@ macro_rules! scenarios {
 mod agents;
 mod boot;
 mod console;
+mod crowds;
 mod front_door;
 mod guest;
 mod model;
@@ -34,6 +35,7 @@ mod sentences;
 const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("boot", boot::SCENARIOS),
     ("console", console::SCENARIOS),
+    ("crowds", crowds::SCENARIOS),
     ("sentences", sentences::SCENARIOS),
     ("agents", agents::SCENARIOS),
     ("robustness", robustness::SCENARIOS),

@@ -80,3 +80,45 @@ fn the_reserve_is_for_init_and_the_console_alone() {
         "{back:?}"
     );
 }
+
+#[test]
+fn a_larger_heap_has_room_for_more_processes_and_the_bound_holds() {
+    let mut machine = crate::fake::FakeMachine::new(1 << 17);
+    machine.heap = 8 << 20;
+    let mut lab = Lab::on(machine);
+    lab.connect();
+    let most = crate::table::most_living(8 << 20);
+    assert!(most >= 1000, "{most}");
+    for _ in 0..(most - 2) / 64 {
+        lab.act(vec![spawn("worker", 64)]);
+    }
+    lab.act(vec![spawn("worker", ((most - 2) % 64) as u32)]);
+    assert_eq!(lab.kernel.table.living().count(), most);
+    let refused = lab.plan(SHELL, vec![spawn("worker", 1)]);
+    assert!(
+        matches!(refused, proviso_abi::IntentEvent::Rejected { .. }),
+        "{refused:?}"
+    );
+    // The agent is told of some and how many more there are.
+    lab.heard_by_agent();
+    lab.say(SHELL, "how many are there?").unwrap();
+    assert!(lab.machine.to_agent.len() < MAX_FRAME / 2);
+    match lab.heard_by_agent().as_slice() {
+        [ToAgent::Request(request)] => {
+            assert_eq!(request.system.omitted as usize, most - 64);
+        }
+        other => panic!("{other:?}"),
+    }
+    // Each has its turn.
+    lab.machine.ran.clear();
+    for _ in 0..2 * most + 100 {
+        lab.kernel.step(&mut lab.machine);
+    }
+    lab.machine.ran.sort_unstable();
+    lab.machine.ran.dedup();
+    assert!(
+        lab.machine.ran.len() >= most - 2,
+        "{}",
+        lab.machine.ran.len()
+    );
+}

@@ -57,7 +57,10 @@ impl Lab {
     }
 
     fn with_frames(frames: u64) -> Self {
-        let mut machine = FakeMachine::new(frames);
+        Self::on(FakeMachine::new(frames))
+    }
+
+    fn on(mut machine: FakeMachine) -> Self {
         let kernel = boot(&mut machine, "init").unwrap();
         let mut lab = Self {
             kernel,
