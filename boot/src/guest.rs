@@ -49,12 +49,24 @@ pub fn build() -> Result<Guest> {
 /// # Errors
 /// As [`build`].
 pub fn build_loader_and_probe() -> Result<(PathBuf, PathBuf)> {
+    build_with_example("proviso-probe")
+}
+
+/// Builds the loader, with a kernel that dies in the way that it is told to.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_loader_and_fatal() -> Result<(PathBuf, PathBuf)> {
+    build_with_example("proviso-fatal")
+}
+
+fn build_with_example(name: &str) -> Result<(PathBuf, PathBuf)> {
     let mut command = cargo_build()?;
     // Of the whole workspace: cargo unites the features of what it builds together, and
     // the loader alone would be another build.
     command.args(["--workspace", "--bins", "--examples"]);
     let mut built = Executables::of(&toolchain::run(command, "the loader")?)?;
-    Ok((built.take("proviso-loader")?, built.take("proviso-probe")?))
+    Ok((built.take("proviso-loader")?, built.take(name)?))
 }
 
 fn cargo_build() -> Result<std::process::Command> {

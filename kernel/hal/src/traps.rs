@@ -14,12 +14,13 @@ use crate::entry::{STUB_SIZE, TRAP_STACK, VECTORS, resume, syscall_entry};
 use crate::{epitaph, interrupts, processor};
 
 const BREAKPOINT: u64 = 3;
+const DOUBLE_FAULT: u64 = 8;
 const PAGE_FAULT: u64 = 14;
 /// The interrupt controllers' vectors begin here.
 pub(crate) const FIRST_INTERRUPT: u64 = 32;
 /// Non-maskable interrupt, double fault, machine check: these have a stack of
 /// their own, since the one in use may be what failed.
-const DISASTERS: [u64; 3] = [2, 8, 18];
+const DISASTERS: [u64; 3] = [2, DOUBLE_FAULT, 18];
 /// User addresses end here; below, every address is canonical.
 const USER_END: u64 = 0x0000_8000_0000_0000;
 
@@ -157,6 +158,14 @@ pub(crate) extern "sysv64" fn in_kernel(frame: &KernelFrame) {
     let name = fault_name(frame.vector, frame.error);
     let (rip, error) = (frame.rip, frame.error);
     match frame.vector {
+        // Mostly a fault that could not be reported because the stack is used
+        // up; the address is then one in the guard page below it.
+        DOUBLE_FAULT => {
+            let address = Cr2::read_raw();
+            epitaph::end(format_args!(
+                "kernel {name} at {rip:#x}, last page fault at {address:#x}"
+            ))
+        }
         PAGE_FAULT => {
             let address = Cr2::read_raw();
             epitaph::end(format_args!(

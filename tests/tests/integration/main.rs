@@ -24,6 +24,7 @@ mod agents;
 mod boot;
 mod console;
 mod crowds;
+mod fatal;
 mod front_door;
 mod guest;
 mod model;
@@ -40,6 +41,7 @@ const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("agents", agents::SCENARIOS),
     ("robustness", robustness::SCENARIOS),
     ("random_plans", random_plans::SCENARIOS),
+    ("fatal", fatal::SCENARIOS),
     ("front_door", front_door::SCENARIOS),
     ("model", model::SCENARIOS),
     ("readme", readme::SCENARIOS),
