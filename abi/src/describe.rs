@@ -9,6 +9,7 @@ use crate::action::Action;
 use crate::bounded::List;
 use crate::outcome::{Effect, StatusReport};
 use crate::plan::Plan;
+use crate::snapshot::RuleInfo;
 use crate::target::{MAX_REFS, ProcessRef, Target};
 use crate::value::{Argument, Bytes, Factor};
 use crate::words::{ListWhat, Priority, RuleDo, RuleWhen, SearchWhere, ShutdownMode, SortKey};
@@ -43,7 +44,7 @@ impl Write for Plain<'_, '_> {
 }
 
 /// Items with a separator between them.
-struct Joined<'a, T>(&'a [T], &'static str);
+pub struct Joined<'a, T>(pub &'a [T], pub &'static str);
 
 impl<T: Display> Display for Joined<'_, T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -200,13 +201,12 @@ fn describe(action: &Action, f: &mut dyn Write) -> fmt::Result {
             priority,
             bytes,
             limit,
-        } => {
-            rule_when(f, *when, target, *threshold)?;
-            rule_do(f, *r#do, *priority, *bytes)?;
-            limit.map_or(Ok(()), |limit| {
-                write!(f, ", at most {}", Count(limit.into(), "time", "times"))
-            })
-        }
+        } => describe_rule(
+            f,
+            (*when, target, *threshold),
+            (*r#do, *priority, *bytes),
+            *limit,
+        ),
         Action::ClearRule { id } => write!(f, "remove rule {id}"),
         Action::Remember { fact } => write!(f, "remember: {fact}"),
         Action::Forget { fact } => write!(f, "forget: {fact}"),
@@ -375,7 +375,62 @@ fn report(effect: &Effect, f: &mut dyn Write) -> fmt::Result {
         Effect::ShuttingDown(ShutdownMode::Reboot) => f.write_str("restarting the machine"),
         Effect::Answer(text) | Effect::Ask(text) => write!(f, "{text}"),
         Effect::Refuse(reason) => write!(f, "refused: {reason}"),
+        Effect::Explained(evidence) => {
+            let count = Count(evidence.processes.len() as u64, "process", "processes");
+            write!(f, "evidence on {count}")
+        }
+        Effect::Rules(list) => write!(f, "{}", Count(list.len() as u64, "rule", "rules")),
+        Effect::Endpoints(list) => {
+            write!(f, "{}", Count(list.len() as u64, "endpoint", "endpoints"))
+        }
+        Effect::Devices(list) => write!(f, "{}", Count(list.len() as u64, "device", "devices")),
+        Effect::Unchanged(why) => write!(f, "nothing to do: {why}"),
+        Effect::Reclaimed(list) => each(f, list, |f, (process, limit)| {
+            write!(
+                f,
+                "took back what {process} does not use, its limit is {limit}"
+            )
+        }),
+        Effect::Connected(list) => each(f, list, |f, (from, to)| write!(f, "{from} may call {to}")),
+        Effect::Disconnected(list) => each(f, list, |f, (from, to)| {
+            write!(f, "{from} may not call {to} any more")
+        }),
+        Effect::RuleSet(rule) => write!(f, "rule {}: {}", rule.id, RuleWords(rule)),
+        Effect::RuleCleared(rule) => {
+            write!(f, "removed rule {}: {}", rule.id, RuleWords(rule))
+        }
+        Effect::Undone(list) => write!(f, "took back: {}", Joined(list, ", ")),
+        Effect::Remembered(fact) => write!(f, "told the agent to remember: {fact}"),
+        Effect::Forgotten(fact) => write!(f, "told the agent to forget: {fact}"),
     }
+}
+
+/// A rule in words, without its number.
+pub struct RuleWords<'a>(pub &'a RuleInfo);
+
+impl Display for RuleWords<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let rule = self.0;
+        describe_rule(
+            &mut Plain(f),
+            (rule.when, &rule.target, rule.threshold),
+            (rule.r#do, rule.priority, rule.bytes),
+            rule.limit,
+        )
+    }
+}
+
+fn describe_rule(
+    f: &mut dyn Write,
+    (when, target, threshold): (RuleWhen, &Target, Option<u64>),
+    (act, priority, bytes): (RuleDo, Option<Priority>, Option<Bytes>),
+    limit: Option<u32>,
+) -> fmt::Result {
+    rule_when(f, when, target, threshold)?;
+    rule_do(f, act, priority, bytes)?;
+    limit.map_or(Ok(()), |limit| {
+        write!(f, ", at most {}", Count(limit.into(), "time", "times"))
+    })
 }
 
 fn report_status(f: &mut dyn Write, status: &StatusReport) -> fmt::Result {

@@ -19,6 +19,7 @@ pub mod describe;
 pub mod layout;
 pub mod outcome;
 pub mod plan;
+pub mod report;
 pub mod snapshot;
 pub mod syscall;
 pub mod target;

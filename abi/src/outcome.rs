@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded::{List, Text};
 use crate::plan::{MAX_ACTIONS, Plan};
-use crate::snapshot::{LogLine, MemoryTotals, ProcessInfo};
+use crate::report::{Device, EndpointReport, Evidence, RuleReport};
+use crate::snapshot::{LogLine, MemoryTotals, ProcessInfo, RuleInfo};
 use crate::value::{Argument, Bytes, Name, Percent, Pid, Sentence};
 use crate::wire::ModelStats;
 use crate::words::{Policy, Priority, ShutdownMode, words};
@@ -41,6 +42,8 @@ words! {
         WrongState = "WrongState",
         /// This kernel does not execute that action.
         Unsupported = "Unsupported",
+        /// What was changed cannot be taken back.
+        NotUndoable = "NotUndoable",
     }
 }
 
@@ -104,6 +107,32 @@ pub enum Effect {
     Ask(Sentence),
     /// The planner found no action for the request.
     Refuse(Sentence),
+    /// Evidence about processes.
+    Explained(Evidence),
+    /// Standing rules.
+    Rules(Vec<RuleReport>),
+    /// Who may call whom.
+    Endpoints(Vec<EndpointReport>),
+    /// Devices of the machine.
+    Devices(Vec<Device>),
+    /// Nothing had to be done, and why.
+    Unchanged(Text<200>),
+    /// Unused memory was taken back: these have this limit now.
+    Reclaimed(Vec<(ProcessName, Bytes)>),
+    /// The first of each pair may call the second now.
+    Connected(Vec<(ProcessName, ProcessName)>),
+    /// The first of each pair may not call the second any more.
+    Disconnected(Vec<(ProcessName, ProcessName)>),
+    /// This rule stands now.
+    RuleSet(RuleInfo),
+    /// This rule is no more.
+    RuleCleared(RuleInfo),
+    /// These changes were taken back, the newest first.
+    Undone(Vec<Text<120>>),
+    /// The agent was told to remember this.
+    Remembered(Sentence),
+    /// The agent was told to forget this.
+    Forgotten(Sentence),
 }
 
 /// A process by number and name.

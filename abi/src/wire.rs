@@ -39,10 +39,6 @@ pub struct Frame<T> {
 }
 
 /// What the kernel says to the agent.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made one at a time, encoded and dropped"
-)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
     /// First in a connection, and again whenever the agent says hello.
@@ -57,6 +53,22 @@ pub enum ToAgent {
         /// The intent that ended.
         intent: IntentId,
     },
+    /// A user has something remembered or forgotten.
+    Memory {
+        /// Whose memory.
+        user: Name,
+        /// What to change in it, in this order.
+        facts: Vec<MemoryChange>,
+    },
+}
+
+/// A change of what is remembered of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemoryChange {
+    /// This is to be kept.
+    Remember(Sentence),
+    /// This is to be kept no longer.
+    Forget(Sentence),
 }
 
 /// A sentence to plan for.

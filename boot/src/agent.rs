@@ -64,7 +64,9 @@ impl Agent {
             .arg("--listen")
             .arg(socket)
             .arg("--model")
-            .arg(model);
+            .arg(model)
+            .arg("--state")
+            .arg(paths::state());
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -40,6 +40,19 @@ impl Machine for Hardware {
         (heap::used() as u64, heap::size() as u64)
     }
 
+    fn devices(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("uart0", "16550 serial port: the console"),
+            ("virtio-console", "the channel to the agent"),
+            ("pit", "8254 interval timer: the tick"),
+            ("pic", "two 8259 interrupt controllers"),
+            (
+                "debug-exit",
+                "isa-debug-exit port: how the machine goes down",
+            ),
+        ]
+    }
+
     fn create_task(&mut self) -> Result<Task, NoMemory> {
         Task::create(&mut self.memory)
     }

@@ -29,6 +29,9 @@ enum Command {
         /// The Unix socket to listen on.
         #[arg(long, value_name = "SOCKET")]
         listen: PathBuf,
+        /// The folder for what is to outlive the agent: what users want remembered.
+        #[arg(long, value_name = "FOLDER", default_value = ".proviso")]
+        state: PathBuf,
         #[command(flatten)]
         model: ModelArgs,
     },
@@ -91,7 +94,11 @@ impl ModelArgs {
 /// If it fails; the error names the input and the remedy.
 pub fn run() -> Result<(), Box<dyn Error>> {
     match Cli::parse().command {
-        Command::Serve { listen, model } => link::serve(&listen, model.planner()?),
+        Command::Serve {
+            listen,
+            state,
+            model,
+        } => link::serve(&listen, model.planner()?, &state),
         Command::Plan {
             system,
             sentence,

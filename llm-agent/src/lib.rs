@@ -10,6 +10,7 @@ pub mod cli;
 pub mod eval;
 pub mod grammar;
 pub mod link;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod planner;

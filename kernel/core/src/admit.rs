@@ -10,34 +10,46 @@ mod authority;
 mod change;
 mod form;
 mod ledger;
+mod relation;
+mod rule;
+mod undo;
 mod whom;
 mod words;
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use proviso_abi::action::{Action, ActionKind};
 use proviso_abi::bounded::List;
-use proviso_abi::outcome::Effect;
+use proviso_abi::outcome::{Effect, Reason};
 use proviso_abi::plan::Plan;
+use proviso_abi::snapshot::RuleInfo;
 use proviso_abi::target::{MAX_REFS, ProcessRef, Target};
 use proviso_abi::value::{Bytes, Pid};
 use proviso_abi::words::{ListWhat, SortKey, State};
 
 pub use authority::OWN_LIMIT;
 pub use form::{MAX_COUNT, MAX_QUANTUM_MS};
+pub use rule::action_on;
 
 use crate::view::{Operation, Principal, Verdict, View};
 use change::Start;
 use ledger::Ledger;
 use whom::Need;
-use words::Judged;
+use words::{Judged, refuse};
+
+/// Processes that evidence is shown on if nobody says on which.
+const SUSPECTS: usize = 3;
 
 /// The actions that this kernel executes.
 pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::Status,
     ActionKind::List,
     ActionKind::Inspect,
+    ActionKind::Explain,
+    ActionKind::Search,
     ActionKind::Spawn,
+    ActionKind::Scale,
     ActionKind::Kill,
     ActionKind::Suspend,
     ActionKind::Resume,
@@ -47,7 +59,15 @@ pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::SetMemoryLimit,
     ActionKind::GrantMemory,
     ActionKind::SetScheduler,
+    ActionKind::Reclaim,
+    ActionKind::Connect,
+    ActionKind::Disconnect,
     ActionKind::Send,
+    ActionKind::SetRule,
+    ActionKind::ClearRule,
+    ActionKind::Remember,
+    ActionKind::Forget,
+    ActionKind::Undo,
     ActionKind::Shutdown,
     ActionKind::Answer,
     ActionKind::Ask,
@@ -60,8 +80,9 @@ pub const SUPPORTED: &[ActionKind] = &[
 /// One rejection per action that is not admitted, or one for the plan.
 pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
     let mut rejections = List::default();
-    let on_the_whole =
-        form::check_plan(plan).and_then(|()| authority::check_principal(principal, view));
+    let on_the_whole = form::check_plan(plan)
+        .and_then(|()| undo::check_alone(&plan.actions))
+        .and_then(|()| authority::check_principal(principal, view));
     if let Err(refusal) = on_the_whole {
         // One always fits.
         let _ = rejections.push(refusal.about(None));
@@ -111,10 +132,16 @@ impl<'a> Judge<'a> {
             Action::Status {} => Ok(Operation::Status),
             Action::List {
                 what, sort, limit, ..
-            } => list(*what, *sort, *limit),
+            } => {
+                authority::check_list(*what, self.principal)?;
+                list(*what, *sort, *limit)
+            }
             Action::Inspect { target } => self
                 .whom(kind, target, &None, Need::Record)
                 .map(|rows| Operation::Inspect(self.pids(&rows))),
+            Action::Explain { target } => self.explain(target.as_ref()),
+            Action::Search { query, .. } => Ok(Operation::SearchLog(query.clone())),
+            Action::Scale { program, count } => self.scale(&program.0, *count),
             Action::Spawn {
                 program,
                 args,
@@ -181,6 +208,35 @@ impl<'a> Judge<'a> {
                 let rows = self.whom(kind, target, &None, Need::Living)?;
                 self.set_limit(&rows, |limit| limit.0.checked_add(bytes.0).map(Bytes))
             }
+            Action::Reclaim { target, except } => {
+                let rows = self.whom(kind, target, except, Need::Living)?;
+                self.reclaim(&rows)
+            }
+            Action::Connect { from, to } | Action::Disconnect { from, to } => {
+                self.relate(kind, from, to)
+            }
+            Action::SetRule {
+                when,
+                target,
+                r#do,
+                threshold,
+                priority,
+                bytes,
+                limit,
+            } => self.set_rule(RuleInfo {
+                id: 0,
+                when: *when,
+                target: target.clone(),
+                r#do: *r#do,
+                threshold: *threshold,
+                priority: *priority,
+                bytes: *bytes,
+                limit: *limit,
+            }),
+            Action::ClearRule { id } => self.clear_rule(*id),
+            Action::Remember { fact } => self.remind().map(|()| Operation::Remember(fact.clone())),
+            Action::Forget { fact } => self.remind().map(|()| Operation::Forget(fact.clone())),
+            Action::Undo { count } => self.undo(count.unwrap_or(1)),
             Action::Send { to, message } => {
                 let rows = self.whom(kind, to, &None, Need::Living)?;
                 self.send(&rows, message)
@@ -192,6 +248,31 @@ impl<'a> Judge<'a> {
             // The rest is not in `SUPPORTED`; the check of the form said so.
             _ => form::refuse_kind(kind),
         }
+    }
+
+    /// Evidence on a target; without one, on whatever crashed or is busiest.
+    fn explain(&self, target: Option<&Target>) -> Judged<Operation> {
+        if let Some(target) = target {
+            let rows = self.whom(ActionKind::Explain, target, &None, Need::Record)?;
+            return Ok(Operation::Explain(self.pids(&rows)));
+        }
+        let mut suspects: Vec<_> = self.view.processes.iter().map(|one| &one.info).collect();
+        suspects.sort_by_key(|info| Reverse((info.state == State::Crashed, info.cpu, info.memory)));
+        let pids = suspects.iter().take(SUSPECTS).map(|info| info.pid);
+        Ok(Operation::Explain(pids.collect()))
+    }
+
+    /// What a user says about themselves is kept by the agent.
+    fn remind(&self) -> Judged<()> {
+        if self.view.is_agent_there {
+            return Ok(());
+        }
+        refuse(
+            Reason::WrongState,
+            format_args!(
+                "no agent is connected, and it is the agent that remembers; start it first"
+            ),
+        )
     }
 
     /// Carries out an action on each of its processes in the dry run.
@@ -219,6 +300,9 @@ fn list(what: ListWhat, sort: Option<SortKey>, limit: Option<u32>) -> Judged<Ope
         ListWhat::Programs => Ok(Operation::ListPrograms),
         ListWhat::Memory => Ok(Operation::ListMemory),
         ListWhat::Log => Ok(Operation::ListLog { limit }),
+        ListWhat::Rules => Ok(Operation::ListRules),
+        ListWhat::Endpoints => Ok(Operation::ListEndpoints),
+        ListWhat::Devices => Ok(Operation::ListDevices),
         _ => form::refuse_list(what),
     }
 }

@@ -11,6 +11,7 @@ use proviso_abi::wire::{Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
 use proviso_abi::{Name, Pid, Plan, Sentence, Text};
 
 use crate::admit::admit;
+use crate::commit::Order;
 use crate::intents::{Overdue, Stage};
 use crate::kernel::Kernel;
 use crate::link::{MAX_TAKE, Peer};
@@ -93,13 +94,14 @@ impl<M: Machine> Kernel<M> {
         intent.stage = Stage::Decided;
         let submitter = intent.submitter;
         let begin = machine.now_ns();
-        let verdict = admit(
-            plan,
-            self.principal(submitter),
-            &self.view(machine, submitter),
-        );
-        let outcome =
-            verdict.and_then(|operations| self.commit(machine, submitter, id, &operations));
+        let order = Order {
+            principal: self.principal(submitter),
+            submitter,
+            intent: id,
+        };
+        let view = self.view(machine, order.principal, submitter);
+        let verdict = admit(plan, order.principal, &view);
+        let outcome = verdict.and_then(|operations| self.commit(machine, &order, &operations));
         let kernel_ns = machine.now_ns().saturating_sub(begin);
         let event = match outcome {
             Ok(effects) => IntentEvent::Done { effects, kernel_ns },

@@ -7,12 +7,13 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use proviso_abi::describe::Joined;
 use proviso_abi::outcome::{ProcessName, Reason, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::value::Argument;
-use proviso_abi::wire::IntentId;
+use proviso_abi::wire::{IntentId, MemoryChange, ToAgent};
 use proviso_abi::words::Policy;
-use proviso_abi::{Bytes, Effect, List, Message, Name, Percent, Pid, Priority, Text};
+use proviso_abi::{Bytes, Effect, INIT, List, Message, Name, Percent, Pid, Priority, Text};
 
 use crate::effects::Effects;
 use crate::kernel::{Kernel, Shutdown};
@@ -21,7 +22,8 @@ use crate::loader::{self, Start};
 use crate::machine::{Machine, NoMemory};
 use crate::memory;
 use crate::process::Process;
-use crate::view::Operation;
+use crate::undo::Inverse;
+use crate::view::{Change, Operation, Principal};
 
 /// How long the machine stays up after a shutdown was committed, so that the
 /// one who asked for it can still say so.
@@ -41,19 +43,23 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn commit(
         &mut self,
         machine: &mut M,
-        submitter: Pid,
-        intent: IntentId,
+        order: &Order,
         operations: &[Operation],
     ) -> Result<Vec<Effect>, Rejections> {
-        let mut prepared = self.prepare(machine, submitter, operations)?;
-        let mut effects = Effects::new(operations.len());
-        for (index, operation) in operations.iter().enumerate() {
-            let mut tasks = Vec::new();
-            while prepared.front().is_some_and(|(of, ..)| *of == index) {
-                tasks.extend(prepared.pop_front().map(|(_, pid, task)| (pid, task)));
-            }
-            let effect = self.apply(machine, submitter, operation, tasks, effects.share());
-            effects.push(effect);
+        let Order {
+            principal,
+            submitter,
+            intent,
+        } = *order;
+        let mut inverse = Inverse::default();
+        let effects = self.transact(machine, order, operations, &mut inverse)?;
+        // Init brings the shell back on nobody's wish; whoever takes back their
+        // last change does not mean that.
+        if inverse.is_change() && submitter != INIT {
+            let what = Text::format(format_args!("{}", Joined(&effects, ", ")));
+            self.history.add(principal, what, inverse);
+        }
+        for operation in operations {
             if let Operation::Shutdown(mode) = operation {
                 let at_ns = machine.now_ns().saturating_add(GRACE_NS);
                 self.shutdown = Some(Shutdown {
@@ -63,6 +69,50 @@ impl<M: Machine> Kernel<M> {
                     at_ns,
                 });
             }
+        }
+        Ok(effects)
+    }
+
+    /// Does what a rule says: like a plan of its maker's, but not one of the
+    /// changes that the maker takes back.
+    pub(crate) fn carry_out(
+        &mut self,
+        machine: &mut M,
+        principal: Principal,
+        operations: &[Operation],
+    ) -> Result<Vec<Effect>, Rejections> {
+        let order = Order {
+            principal,
+            submitter: INIT,
+            intent: 0,
+        };
+        self.transact(machine, &order, operations, &mut Inverse::default())
+    }
+
+    fn transact(
+        &mut self,
+        machine: &mut M,
+        order: &Order,
+        operations: &[Operation],
+        inverse: &mut Inverse,
+    ) -> Result<Vec<Effect>, Rejections> {
+        let mut prepared = self.prepare(machine, order.submitter, operations)?;
+        if let Err(rejections) = self.tell_memory(machine, order.principal, operations) {
+            for (_, _, task) in prepared {
+                machine.destroy_task(task);
+            }
+            return Err(rejections);
+        }
+        let mut effects = Effects::new(operations.len());
+        for (index, operation) in operations.iter().enumerate() {
+            let mut tasks = Vec::new();
+            while prepared.front().is_some_and(|(of, ..)| *of == index) {
+                tasks.extend(prepared.pop_front().map(|(_, pid, task)| (pid, task)));
+            }
+            let born: Vec<Pid> = tasks.iter().map(|(pid, _)| *pid).collect();
+            self.note_inverse(operation, &born, inverse);
+            let effect = self.apply(machine, order, operation, tasks, effects.share());
+            effects.push(effect);
         }
         Ok(effects.into_vec())
     }
@@ -160,18 +210,24 @@ impl<M: Machine> Kernel<M> {
     fn apply(
         &mut self,
         machine: &mut M,
-        submitter: Pid,
+        order: &Order,
         operation: &Operation,
         tasks: Vec<(Pid, M::Task)>,
         bytes: usize,
     ) -> Effect {
+        let submitter = order.submitter;
         match operation {
             Operation::Status => self.show_status(machine),
             Operation::ListProcesses { sort, limit } => self.show_processes(machine, *sort, *limit),
             Operation::ListPrograms => self.show_programs(),
             Operation::ListMemory => self.show_memory(machine),
             Operation::ListLog { limit } => self.show_log(*limit, bytes),
+            Operation::ListRules => self.show_rules(),
+            Operation::ListEndpoints => self.show_endpoints(),
+            Operation::ListDevices => self.show_devices(machine),
             Operation::Inspect(pids) => self.inspect(machine, pids),
+            Operation::Explain(pids) => self.explain(machine, pids),
+            Operation::SearchLog(query) => self.search_log(query),
             Operation::Spawn {
                 program,
                 args,
@@ -187,6 +243,7 @@ impl<M: Machine> Kernel<M> {
                         parent: submitter,
                         priority: *priority,
                         limit: *memory_limit,
+                        owner: order.principal.user(),
                     };
                     self.begin_life(machine, birth, task)
                 });
@@ -228,8 +285,79 @@ impl<M: Machine> Kernel<M> {
                     .filter_map(|pid| self.deliver(machine, submitter, *pid, message))
                     .collect(),
             ),
+            Operation::Reclaim(list) => Effect::Reclaimed(
+                list.iter()
+                    .filter_map(|(pid, to)| self.set_limit(*pid, *to))
+                    .collect(),
+            ),
+            Operation::Connect(pairs) => Effect::Connected(self.relate(pairs, true)),
+            Operation::Disconnect(pairs) => Effect::Disconnected(self.relate(pairs, false)),
+            Operation::SetRule(rule) => {
+                Effect::RuleSet(self.rules.set(rule.clone(), order.principal))
+            }
+            Operation::ClearRule(id) => match self.rules.clear(*id) {
+                Some(rule) => Effect::RuleCleared(rule),
+                None => Effect::Unchanged(Text::cut("the rule was gone already")),
+            },
+            // The agent was told before anything else was done.
+            Operation::Remember(fact) => Effect::Remembered(fact.clone()),
+            Operation::Forget(fact) => Effect::Forgotten(fact.clone()),
+            Operation::Undo(changes) => self.take_back(machine, order, changes),
             Operation::Shutdown(mode) => Effect::ShuttingDown(*mode),
             Operation::Say(effect) => effect.clone(),
+        }
+    }
+
+    /// Undoes changes. What takes them back starts nothing, so it cannot fail.
+    fn take_back(&mut self, machine: &mut M, order: &Order, changes: &[Change]) -> Effect {
+        for change in changes {
+            for operation in &change.inverse {
+                self.apply(machine, order, operation, Vec::new(), 0);
+            }
+            self.history.forget(change.number);
+        }
+        Effect::Undone(changes.iter().map(|change| change.what.clone()).collect())
+    }
+
+    fn relate(&mut self, pairs: &[(Pid, Pid)], may_call: bool) -> Vec<(ProcessName, ProcessName)> {
+        let mut done = Vec::new();
+        for (from, to) in pairs {
+            match may_call {
+                true => self.relations.mend(*from, *to),
+                false => self.relations.cut(*from, *to),
+            };
+            let title = |pid: &Pid| self.table.get(*pid).map(Process::title);
+            done.extend(title(from).zip(title(to)));
+        }
+        done
+    }
+
+    /// Tells the agent what to remember and to forget, all of a plan in one
+    /// frame, so that it is told all or nothing.
+    fn tell_memory(
+        &mut self,
+        machine: &mut M,
+        principal: Principal,
+        operations: &[Operation],
+    ) -> Result<(), Rejections> {
+        let undone = operations.iter().flat_map(|operation| match operation {
+            Operation::Undo(changes) => changes.iter().flat_map(|one| one.inverse.iter()).collect(),
+            other => alloc::vec![other],
+        });
+        let facts: Vec<MemoryChange> = undone
+            .filter_map(|operation| match operation {
+                Operation::Remember(fact) => Some(MemoryChange::Remember(fact.clone())),
+                Operation::Forget(fact) => Some(MemoryChange::Forget(fact.clone())),
+                _ => None,
+            })
+            .collect();
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let user = self.principal_name(principal);
+        match self.link.send(machine, ToAgent::Memory { user, facts }) {
+            true => Ok(()),
+            false => Err(agent_gone()),
         }
     }
 
@@ -312,6 +440,17 @@ impl<M: Machine> Kernel<M> {
     }
 }
 
+/// Who has a plan carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Order {
+    /// On whose authority.
+    pub(crate) principal: Principal,
+    /// By which process.
+    pub(crate) submitter: Pid,
+    /// As which intent.
+    pub(crate) intent: IntentId,
+}
+
 /// A task to be built.
 struct Task<'a> {
     pid: Pid,
@@ -327,6 +466,18 @@ fn limit_by_then<T>(process: &Process<T>, before: &[Operation]) -> Bytes {
         _ => None,
     });
     set.map_or(process.limit, |(_, limit)| *limit)
+}
+
+fn agent_gone() -> Rejections {
+    let rejection = Rejection {
+        action: None,
+        reason: Reason::WrongState,
+        text: Text::cut("the agent that remembers does not take anything now; try again"),
+    };
+    let mut rejections = List::default();
+    // One reason always fits.
+    let _ = rejections.push(rejection);
+    rejections
 }
 
 fn no_memory(index: usize, name: &Name) -> Rejections {

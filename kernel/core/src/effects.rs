@@ -80,7 +80,15 @@ fn fit(effect: &mut Effect, most: usize) -> usize {
             | Effect::Resumed(list)
             | Effect::Restarted(list)
             | Effect::Sent(list) => cut(list, keep),
-            // A log was made to fit, and the rest is small.
+            Effect::Log(list) => cut_old(list, keep),
+            Effect::Explained(evidence) => {
+                cut_old(&mut evidence.log, keep) || cut(&mut evidence.processes, keep)
+            }
+            Effect::Rules(list) => cut(list, keep),
+            Effect::Endpoints(list) => cut(list, keep),
+            Effect::Reclaimed(list) => cut(list, keep),
+            Effect::Connected(list) | Effect::Disconnected(list) => cut(list, keep),
+            // The rest is small.
             _ => false,
         };
         if !is_cut {
@@ -92,6 +100,13 @@ fn fit(effect: &mut Effect, most: usize) -> usize {
 fn cut<T>(list: &mut Vec<T>, keep: impl Fn(usize) -> usize) -> bool {
     let length = list.len();
     list.truncate(keep(length));
+    list.len() < length
+}
+
+/// Of log lines the newest are kept, which are the last.
+fn cut_old<T>(list: &mut Vec<T>, keep: impl Fn(usize) -> usize) -> bool {
+    let length = list.len();
+    list.drain(..length.saturating_sub(keep(length)));
     list.len() < length
 }
 
@@ -161,8 +176,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(crate) fn inspect(&self, machine: &M, pids: &[Pid]) -> Effect {
+        Effect::Inspected(self.details(machine, pids))
+    }
+
+    pub(crate) fn details(&self, machine: &M, pids: &[Pid]) -> Vec<ProcessDetail> {
         let found = pids.iter().filter_map(|pid| self.table.get(*pid));
-        Effect::Inspected(found.map(|process| self.detail(machine, process)).collect())
+        found.map(|process| self.detail(machine, process)).collect()
     }
 
     fn detail(&self, machine: &M, process: &Process<M::Task>) -> ProcessDetail {

@@ -132,6 +132,10 @@ impl Machine for FakeMachine {
         (1000, self.heap)
     }
 
+    fn devices(&self) -> &'static [(&'static str, &'static str)] {
+        &[("console", "a buffer of the test's")]
+    }
+
     fn create_task(&mut self) -> Result<FakeTask, NoMemory> {
         self.free = self.free.checked_sub(1).ok_or(NoMemory)?;
         Ok(FakeTask::default())

@@ -12,6 +12,9 @@
 //! | processes | as many as then fit, [`most_living`] (112 in 2 MiB, 1,340 in 8 MiB) | the rest |
 //! | log | 256 lines of 512 bytes | 150 KiB |
 //! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
+//! | rules | 16, each with the lives of 128 processes that it acted for | 40 KiB |
+//! | changes that can be taken back | 64 of 128 processes or pairs | 130 KiB |
+//! | disconnections | 256 pairs | 8 KiB |
 //! | ends that init has not watched | 64 records | 10 KiB |
 //! | console input | 1 KiB | 1 KiB |
 //! | a half-received frame | 32 KiB, doubled by a growing vector | 64 KiB |
@@ -38,9 +41,12 @@ use crate::machine::{Machine, NoMemory, Trap};
 use crate::memory;
 use crate::process::Process;
 use crate::program::{Program, ProgramError};
+use crate::relations::Relations;
+use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::table::{Table, most_living};
 use crate::tty::Tty;
+use crate::undo::History;
 
 /// What must be free once init runs: a shell, and something for it to manage.
 const MIN_FREE: Bytes = Bytes(2 << 20);
@@ -112,6 +118,9 @@ pub struct Kernel<M: Machine> {
     pub(crate) tty: Tty,
     pub(crate) intents: Intents,
     pub(crate) link: Link,
+    pub(crate) rules: Rules,
+    pub(crate) history: History,
+    pub(crate) relations: Relations,
     /// Ends of processes that init has not watched yet.
     pub(crate) ends: VecDeque<ExitRecord>,
     /// Time in which any process ran.
@@ -142,6 +151,9 @@ impl<M: Machine> Kernel<M> {
             tty: Tty::new(is_ansi),
             intents: Intents::default(),
             link: Link::default(),
+            rules: Rules::default(),
+            history: History::default(),
+            relations: Relations::default(),
             ends: VecDeque::new(),
             busy: CpuMeter::default(),
             current: None,
@@ -223,6 +235,7 @@ impl<M: Machine> Kernel<M> {
         self.expire_intents(machine);
         self.renew_budgets(machine);
         self.advance_all(machine);
+        self.run_rules(machine);
     }
 
     /// Gives capped processes what they may have of the period that begins.
@@ -302,6 +315,7 @@ impl<M: Machine> Kernel<M> {
             parent: log::KERNEL,
             priority: Priority::High,
             limit: INIT_LIMIT,
+            owner: crate::view::OPERATOR,
         };
         self.begin_life(machine, birth, task);
         match memory::totals(machine).free {

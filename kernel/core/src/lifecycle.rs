@@ -16,6 +16,7 @@ use crate::machine::Machine;
 use crate::mailbox::Mailbox;
 use crate::output::Output;
 use crate::process::{Life, Process};
+use crate::view::UserId;
 
 /// Ends that wait for init to watch them; the oldest go first.
 const MAX_ENDS: usize = 64;
@@ -29,6 +30,7 @@ pub(crate) struct Birth {
     pub(crate) parent: Pid,
     pub(crate) priority: Priority,
     pub(crate) limit: Bytes,
+    pub(crate) owner: UserId,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -40,6 +42,7 @@ impl<M: Machine> Kernel<M> {
             name: birth.name,
             args: birth.args,
             parent: birth.parent,
+            owner: birth.owner,
             priority: birth.priority,
             limit: birth.limit,
             task: Some(task),
@@ -193,6 +196,8 @@ impl<M: Machine> Kernel<M> {
         }
         self.ends.push_back(ExitRecord { process, exit });
         self.table.trim();
+        let table = &self.table;
+        self.relations.retain(|pid| table.get(pid).is_some());
         self.advance(machine, INIT);
     }
 

@@ -65,6 +65,9 @@ pub trait Machine {
     /// Bytes in use in the kernel's heap, and its size.
     fn heap_bytes(&self) -> (u64, u64);
 
+    /// The devices there are, by name, and what each is used for.
+    fn devices(&self) -> &'static [(&'static str, &'static str)];
+
     /// An empty address space.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::cpu_cap::CpuCap;
 use crate::mailbox::Mailbox;
 use crate::output::Output;
 use crate::user_slice::UserSlice;
+use crate::view::UserId;
 
 /// Whether a process lives, or how it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,8 @@ pub struct Process<T> {
     pub args: Vec<Argument>,
     /// Who started it.
     pub parent: Pid,
+    /// The user it belongs to.
+    pub owner: UserId,
     /// How urgently it wants the processor.
     pub priority: Priority,
     /// The most memory it may hold.

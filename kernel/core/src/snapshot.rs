@@ -36,7 +36,7 @@ impl<M: Machine> Kernel<M> {
                 .take(MAX_PROCESSES)
                 .map(|p| self.info(machine, p))
                 .collect(),
-            rules: Vec::new(),
+            rules: self.rules.iter().cloned().collect(),
             log: lines.skip(old).map(shortened).collect(),
             caller,
             omitted: u32::try_from(count.saturating_sub(MAX_PROCESSES)).unwrap_or(u32::MAX),
@@ -46,7 +46,7 @@ impl<M: Machine> Kernel<M> {
 
     fn user(&self, principal: Principal) -> (Name, Option<Pid>) {
         match principal {
-            Principal::Operator => (Name::cut("operator"), None),
+            Principal::Operator | Principal::User(_) => (self.principal_name(principal), None),
             Principal::Process(pid) => {
                 let name = self.table.get(pid).map(|process| process.name.clone());
                 (name.unwrap_or_default(), Some(pid))
@@ -54,8 +54,10 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// What admission sees when it judges a plan of this submitter's.
-    pub(crate) fn view(&self, machine: &M, submitter: Pid) -> View {
+    /// What admission sees when it judges a plan of this principal's, which
+    /// this process submitted.
+    pub(crate) fn view(&self, machine: &M, principal: Principal, submitter: Pid) -> View {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let keep_free = memory::keep_free_of_plan(machine, submitter);
         View {
             processes: self
@@ -73,7 +75,17 @@ impl<M: Machine> Kernel<M> {
                 .collect(),
             memory_total: memory::bytes(memory::for_processes(machine)),
             memory_free: memory::bytes(machine.free_frames().saturating_sub(keep_free)),
-            process_slots: u32::try_from(self.table.room()).unwrap_or(u32::MAX),
+            process_slots: number(self.table.room()),
+            quota: None,
+            rules: self.rules.iter().map(|rule| rule.id).collect(),
+            rule_slots: number(self.rules.room()),
+            cut_slots: number(self.relations.room()),
+            closed: match principal {
+                Principal::Process(pid) => self.relations.closed_to(pid),
+                _ => Vec::new(),
+            },
+            history: self.history.of(principal),
+            is_agent_there: self.link.model().is_some(),
         }
     }
 
@@ -87,6 +99,7 @@ impl<M: Machine> Kernel<M> {
             footprint: memory::bytes(frames),
             mailbox_free: u32::try_from(process.mailbox.room()).unwrap_or(u32::MAX),
             cpu_limit: process.cpu_cap.percent(),
+            owner: process.owner,
         }
     }
 

@@ -207,6 +207,9 @@ impl<M: Machine> Kernel<M> {
         }
         let bytes = self.copy_in(machine, pid, message)?;
         let to = Pid::try_from(to).map_err(|_| Error::NoSuchProcess)?;
+        if !self.relations.may_call(pid, to) {
+            return Err(Error::NotPermitted.into());
+        }
         let receiver = self.table.get_mut(to).filter(|process| process.is_alive());
         let mailbox = &mut receiver.ok_or(Error::NoSuchProcess)?.mailbox;
         mailbox.push(pid, &bytes).map_err(|Full| Error::Full)?;

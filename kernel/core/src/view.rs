@@ -2,20 +2,60 @@
 
 use alloc::vec::Vec;
 
-use proviso_abi::List;
 use proviso_abi::outcome::{Effect, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
-use proviso_abi::snapshot::ProcessInfo;
-use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid};
+use proviso_abi::snapshot::{ProcessInfo, RuleInfo};
+use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid, Sentence};
 use proviso_abi::words::{Policy, Priority, ShutdownMode, SortKey};
+use proviso_abi::{List, Text};
+
+/// The number of a user. Never used twice while the machine is up.
+pub type UserId = u32;
+/// The user that the machine belongs to.
+pub const OPERATOR: UserId = 0;
 
 /// On whose authority a plan would run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {
-    /// The person at the console, or init on their behalf.
+    /// The operator at the console, or init on their behalf.
     Operator,
+    /// An ordinary user at the console.
+    User(UserId),
     /// A process that asked for itself.
     Process(Pid),
+}
+
+impl Principal {
+    /// The user who owns what this principal starts; a process starts nothing.
+    #[must_use]
+    pub const fn user(self) -> UserId {
+        match self {
+            Self::User(user) => user,
+            Self::Operator | Self::Process(_) => OPERATOR,
+        }
+    }
+}
+
+/// What a user may still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// So many more living processes.
+    pub processes: u32,
+    /// So much more, as the sum of the memory limits of their processes.
+    pub memory: Bytes,
+}
+
+/// A committed change, and how it would be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its number, ascending.
+    pub number: u64,
+    /// The plan in words.
+    pub what: Text<120>,
+    /// What takes it back, in this order.
+    pub inverse: Vec<Operation>,
+    /// Why it cannot be taken back, if it cannot.
+    pub lost: Option<Text<80>>,
 }
 
 /// One process, dead ones with a record included.
@@ -31,6 +71,8 @@ pub struct ProcessView {
     pub mailbox_free: u32,
     /// The most of the processor that it may have, if there is a cap.
     pub cpu_limit: Option<Percent>,
+    /// Whose it is.
+    pub owner: UserId,
 }
 
 /// One program.
@@ -55,6 +97,20 @@ pub struct View {
     pub memory_free: Bytes,
     /// How many more processes the process table can hold.
     pub process_slots: u32,
+    /// What the principal may still take, if it has a quota.
+    pub quota: Option<Quota>,
+    /// The numbers of the standing rules.
+    pub rules: Vec<u32>,
+    /// How many more rules there is room for.
+    pub rule_slots: u32,
+    /// How many more disconnections there is room for.
+    pub cut_slots: u32,
+    /// Processes that the principal was disconnected from.
+    pub closed: Vec<Pid>,
+    /// The principal's changes, the newest first.
+    pub history: Vec<Change>,
+    /// Whether an agent is there to remember what a user says.
+    pub is_agent_there: bool,
 }
 
 /// An admitted action: targets expanded, defaults filled, arithmetic done.
@@ -71,7 +127,14 @@ pub enum Operation {
     ListLog {
         limit: Option<u32>,
     },
+    ListRules,
+    ListEndpoints,
+    ListDevices,
     Inspect(Vec<Pid>),
+    /// Evidence on these.
+    Explain(Vec<Pid>),
+    /// Log lines with all of these words.
+    SearchLog(Sentence),
     Spawn {
         program: Name,
         args: Vec<Argument>,
@@ -91,12 +154,21 @@ pub enum Operation {
         policy: Policy,
         quantum_ms: Option<u32>,
     },
+    Reclaim(Vec<(Pid, Bytes)>),
+    Connect(Vec<(Pid, Pid)>),
+    Disconnect(Vec<(Pid, Pid)>),
+    /// A new rule; the number in it is given when it is set.
+    SetRule(RuleInfo),
+    ClearRule(u32),
+    Remember(Sentence),
+    Forget(Sentence),
+    Undo(Vec<Change>),
     Send {
         to: Vec<Pid>,
         message: Message,
     },
     Shutdown(ShutdownMode),
-    /// `answer`, `ask` and `refuse`: the effect is the words.
+    /// The effect is the words: `answer`, `ask`, `refuse`, and nothing to do.
     Say(Effect),
 }
 

@@ -20,18 +20,20 @@ use crate::model::Model;
 use crate::planner::Planner;
 use server::Server;
 
-/// Serves guests until SIGINT or SIGTERM.
+/// Serves guests until SIGINT or SIGTERM; what is to outlive that is kept in
+/// the folder `state`.
 ///
 /// # Errors
 /// If the socket cannot be had.
 pub fn serve<M: Model + Send + 'static>(
     listen: &Path,
     planner: Planner<M>,
+    state: &Path,
 ) -> Result<(), Box<dyn Error>> {
     // Before the socket, so that its file never outlives the process.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let model = planner.model_name().to_owned();
-    let server = Server::start(listen, planner)?;
+    let server = Server::start(listen, planner, Some(state))?;
     eprintln!("llm-agent: serving {model} on {}", listen.display());
     signals.forever().next();
     eprintln!("llm-agent: ending");

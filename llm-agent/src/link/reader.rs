@@ -90,6 +90,15 @@ impl Reader {
                 self.shared.forget_unwanted();
                 true
             }
+            ToAgent::Memory { user, facts } => {
+                if let Err(error) = self.shared.memory().change(&user, &facts) {
+                    eprintln!(
+                        "guest {}: cannot write what {user} wants remembered: {error}",
+                        self.guest.id
+                    );
+                }
+                true
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use super::queue::{GuestId, Queue};
 use super::reader::Reader;
 use super::socket::{Socket, SocketError};
 use super::worker::{self, Shared};
+use crate::memory::Memory;
 use crate::model::{Model, Watch};
 use crate::planner::Planner;
 
@@ -33,13 +34,15 @@ struct Door {
 }
 
 impl Server {
-    /// Listens on `path` and plans with `planner`.
+    /// Listens on `path` and plans with `planner`. What users want remembered is
+    /// kept in the folder `state`; without one, only as long as this runs.
     ///
     /// # Errors
     /// If the socket cannot be had.
     pub fn start<M: Model + Send + 'static>(
         path: &Path,
         planner: Planner<M>,
+        state: Option<&Path>,
     ) -> Result<Self, SocketError> {
         let socket = Socket::bind(path)?;
         let refused = |why| SocketError::Refused {
@@ -52,6 +55,7 @@ impl Server {
             queue: Queue::default(),
             model_name,
             warming: Watch::default(),
+            memory: Mutex::new(Memory::new(state.map(|folder| folder.join("memory")))),
         });
         let guests = Mutex::default();
         let door = Arc::new(Door {

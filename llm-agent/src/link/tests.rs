@@ -32,7 +32,7 @@ impl Agent {
         let mut model = Scripted::saying(answers);
         model.pause = Duration::from_millis(pause_ms);
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(&folder.path().join("s"), Planner::new(model)).unwrap();
+        let server = Server::start(&folder.path().join("s"), Planner::new(model), None).unwrap();
         Self {
             server: Some(server),
             folder,

@@ -1,9 +1,10 @@
 //! The one thread that uses the model, and what it shares with the others.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::queue::Queue;
 use super::work::Work;
+use crate::memory::Memory;
 use crate::model::{Model, Watch};
 use crate::planner::Planner;
 
@@ -16,9 +17,17 @@ pub struct Shared {
     pub model_name: String,
     /// The watch over what is done before the first request.
     pub warming: Watch,
+    /// What users want remembered.
+    pub memory: Mutex<Memory>,
 }
 
 impl Shared {
+    /// What users want remembered.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change to it is complete before anything can panic.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Drops requests that nobody waits for any more.
     pub fn forget_unwanted(&self) {
         self.queue.retain(|work| work.watch.check().is_ok());

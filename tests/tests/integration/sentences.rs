@@ -414,11 +414,17 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"[{"action":"send","to":3,"message":" "}]"#, "Malformed"),
     (r#"[{"action":"answer","text":""}]"#, "Malformed"),
     (r#"[{"action":"list","what":"files"}]"#, "Unsupported"),
-    (r#"[{"action":"explain"}]"#, "Unsupported"),
+    (r#"[{"action":"explain","target":"ghost"}]"#, "NoSuchTarget"),
     (
-        r#"[{"action":"scale","program":"counter","count":3}]"#,
-        "Unsupported",
+        r#"[{"action":"scale","program":"ghost","count":3}]"#,
+        "NoSuchProgram",
     ),
+    (
+        r#"[{"action":"scale","program":"counter","count":65}]"#,
+        "TooMany",
+    ),
+    (r#"[{"action":"search","query":" "}]"#, "Malformed"),
+    (r#"[{"action":"clear_rule","id":1}]"#, "NoSuchTarget"),
     (
         r#"[{"action":"write_file","path":"/a","content":"b"}]"#,
         "Unsupported",
@@ -433,10 +439,10 @@ const REFUSED: &[(&str, &str)] = &[
         "Protected",
     ),
     (
-        r#"[{"action":"set_rule","when":"crash","target":"*","do":"restart"}]"#,
-        "Unsupported",
+        r#"[{"action":"set_rule","when":"idle","target":"*","do":"restart"}]"#,
+        "Malformed",
     ),
-    (r#"[{"action":"undo"}]"#, "Unsupported"),
+    (r#"[{"action":"undo","count":9}]"#, "TooMany"),
     (
         r#"[{"action":"shutdown","mode":"halt"},{"action":"status"}]"#,
         "Malformed",
@@ -479,7 +485,7 @@ fn one_bad_action_spoils_the_whole_plan() -> Result<()> {
         ),
         (
             "last",
-            r#"[{"action":"kill","target":"counter"},{"action":"spawn","program":"counter"},{"action":"explain"}]"#,
+            r#"[{"action":"kill","target":"counter"},{"action":"spawn","program":"counter"},{"action":"list","what":"files"}]"#,
         ),
         (
             "two",

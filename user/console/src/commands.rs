@@ -12,6 +12,8 @@ use proviso_abi::{Action, List};
 use crate::parse::{self, Processes};
 use crate::suggest;
 
+mod standing;
+
 /// How many log lines are shown if nobody says how many.
 const LOG_LINES: u32 = 20;
 
@@ -97,6 +99,27 @@ commands! {
     "scheduler" "round_robin|fair|priority|adaptive [QUANTUM]" "chooses how processor time is shared out"
         "round_robin: turn by turn, whatever the priority. fair: shares weighted by priority.\npriority: strictly by priority. adaptive: the same, and within one those that wait\nmuch before those that compute. QUANTUM: the length of a turn in milliseconds.", set_scheduler;
     "send" "PROCESSES TEXT" "sends a message to processes" PROCESSES, send;
+    "scale" "PROGRAM COUNT" "starts or ends processes until so many run"
+        "The youngest are ended first.", standing::scale;
+    "reclaim" "PROCESSES" "takes back memory that processes do not use" SPARED,
+        |words| whom(words, |Processes { target, except }| Action::Reclaim { target, except });
+    "connect" "FROM TO" "lets processes call others" PROCESSES,
+        |words| standing::pair(words, |from, to| Action::Connect { from, to });
+    "disconnect" "FROM TO" "stops letting processes call others" PROCESSES,
+        |words| standing::pair(words, |from, to| Action::Disconnect { from, to });
+    "endpoints" "" "shows who may not call whom" "", |words| list(words, ListWhat::Endpoints);
+    "rule" "WHEN PROCESSES DO [threshold=N] [priority=LEVEL] [bytes=SIZE] [limit=N]" "adds a standing rule"
+        standing::RULE, standing::rule;
+    "unrule" "ID" "removes a standing rule" "", standing::unrule;
+    "rules" "" "shows the standing rules" "", |words| list(words, ListWhat::Rules);
+    "explain" "[PROCESSES]" "shows what is known about why something is as it is" PROCESSES, standing::explain;
+    "search" "WORDS" "searches the log" "Lines with all the words; case does not count.", standing::search;
+    "devices" "" "shows the devices of the machine" "", |words| list(words, ListWhat::Devices);
+    "undo" "[COUNT]" "takes back your last changes" "", standing::undo;
+    "remember" "FACT" "has the agent remember something about you" "",
+        |words| standing::fact(words, |fact| Action::Remember { fact });
+    "forget" "FACT" "has the agent forget something about you" "",
+        |words| standing::fact(words, |fact| Action::Forget { fact });
     "history" "" "shows the lines you entered" "", |words| words.end(Request::History);
     "clear" "" "empties the screen" "", |words| words.end(Request::Clear);
     "shutdown" "[reboot]" "stops the machine, or starts it again" "", shutdown;
@@ -148,7 +171,7 @@ struct Words<'a> {
 
 impl<'a> Words<'a> {
     /// The next word.
-    fn next(&mut self) -> Option<&'a str> {
+    pub(crate) fn next(&mut self) -> Option<&'a str> {
         let rest = self.rest.trim_start();
         let end = rest.find(' ').unwrap_or(rest.len());
         let (word, rest) = rest.split_at(end);
@@ -157,7 +180,7 @@ impl<'a> Words<'a> {
     }
 
     /// The next word, or a sentence that says what is missing.
-    fn need(&mut self, what: &str) -> Result<&'a str, String> {
+    pub(crate) fn need(&mut self, what: &str) -> Result<&'a str, String> {
         self.next().ok_or_else(|| format!("{what} is missing"))
     }
 

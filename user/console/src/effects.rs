@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use proviso_abi::Effect;
-use proviso_abi::describe::OneLine;
+use proviso_abi::describe::{OneLine, RuleWords};
 use proviso_abi::outcome::{MemoryReport, ProcessDetail, StatusReport};
+use proviso_abi::report::{Device, EndpointReport, Evidence, RuleReport};
 use proviso_abi::snapshot::{LogLine, ProcessInfo};
 
 use crate::duration;
@@ -28,6 +29,11 @@ pub fn render(effect: &Effect) -> String {
         Effect::Log(lines) if lines.is_empty() => "  the log is empty\n".into(),
         Effect::Log(lines) => log(lines),
         Effect::Inspected(details) => details.iter().map(detail).collect(),
+        Effect::Explained(evidence) => explained(evidence),
+        Effect::Rules(list) if list.is_empty() => "  no rules\n".into(),
+        Effect::Rules(list) => rules(list),
+        Effect::Endpoints(list) => endpoints(list),
+        Effect::Devices(list) => devices(list),
         // One line each, in the words that the kernel's log has too.
         _ => format!("{effect}\n"),
     }
@@ -166,6 +172,72 @@ fn detail(detail: &ProcessDetail) -> String {
         table.row([name.into(), value]);
     }
     format!("{} {}\n{}", OneLine(&info.name), info.pid, table.render())
+}
+
+fn explained(evidence: &Evidence) -> String {
+    let mut text: String = evidence.processes.iter().map(detail).collect();
+    text.push_str(&format!(
+        "the machine: processor {}% busy, {} memory free\n",
+        evidence.cpu, evidence.memory_free
+    ));
+    match evidence.log.is_empty() {
+        true => text.push_str("the log says nothing about it\n"),
+        false => {
+            text.push_str("from the log:\n");
+            text.push_str(&log(&evidence.log));
+        }
+    }
+    text
+}
+
+fn rules(list: &[RuleReport]) -> String {
+    let mut table = Table::new(&[
+        ("id", Side::Right),
+        ("rule", Side::Left),
+        ("by", Side::Left),
+        ("acted", Side::Right),
+    ]);
+    for one in list {
+        table.row([
+            one.rule.id.to_string(),
+            RuleWords(&one.rule).to_string(),
+            OneLine(&one.maker).to_string(),
+            one.fired.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn endpoints(list: &[EndpointReport]) -> String {
+    let mut table = Table::new(&[
+        ("process", Side::Left),
+        ("waiting", Side::Right),
+        ("may not call it", Side::Left),
+    ]);
+    for one in list {
+        let cut: alloc::vec::Vec<String> = one.cut_off.iter().map(ToString::to_string).collect();
+        let cut = match cut.is_empty() {
+            true => "-".into(),
+            false => cut.join(" "),
+        };
+        table.row([
+            OneLine(&one.process).to_string(),
+            one.messages.to_string(),
+            cut,
+        ]);
+    }
+    table.render()
+}
+
+fn devices(list: &[Device]) -> String {
+    let mut table = Table::bare(&[Side::Left, Side::Left]);
+    for one in list {
+        table.row([
+            OneLine(&one.name).to_string(),
+            OneLine(&one.what).to_string(),
+        ]);
+    }
+    table.render()
 }
 
 #[cfg(test)]

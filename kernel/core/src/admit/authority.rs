@@ -1,10 +1,12 @@
 //! Authority: who may do what to whom, and what nobody may do to init.
 
+use core::fmt;
+
 use proviso_abi::INIT;
 use proviso_abi::action::{ActionKind, Class};
 use proviso_abi::outcome::Reason::{NotPermitted, OverQuota, Protected, Stale};
 use proviso_abi::value::{Bytes, Percent, Pid};
-use proviso_abi::words::Priority;
+use proviso_abi::words::{ListWhat, Priority};
 
 use super::ledger::{Row, is_alive};
 use super::words::{Judged, refuse};
@@ -30,41 +32,95 @@ pub fn check_principal(principal: Principal, view: &View) -> Judged<()> {
     Ok(())
 }
 
-/// A process may look and send; whatever else it may do, it may do to itself
-/// alone. The operator may do everything.
+/// What a principal may do at all; to whom is [`check_whom`]'s business.
+///
+/// The operator may do everything. A user may do what is theirs to do with
+/// processes of their own. A process may look, send, and change itself alone:
+/// nothing that it could not do, or leave, by itself.
 pub fn check_kind(kind: ActionKind, principal: Principal) -> Judged<()> {
-    let Principal::Process(pid) = principal else {
+    let is_allowed = match principal {
+        Principal::Operator => true,
+        Principal::User(_) => kind.class() != Class::Admin && kind != ActionKind::Shutdown,
+        Principal::Process(_) => {
+            kind.class() != Class::Admin
+                && !matches!(
+                    kind,
+                    ActionKind::Spawn
+                        | ActionKind::Scale
+                        | ActionKind::Connect
+                        | ActionKind::Remember
+                        | ActionKind::Forget
+                        | ActionKind::WriteFile
+                        | ActionKind::DeleteFile
+                        | ActionKind::Shutdown
+                )
+        }
+    };
+    if is_allowed {
         return Ok(());
-    };
-    let is_allowed = match kind {
-        ActionKind::Spawn | ActionKind::Shutdown => false,
-        kind => kind.class() != Class::Admin,
-    };
-    if !is_allowed {
-        return refuse(
-            NotPermitted,
-            format_args!("process {pid} may not {kind}; only the operator at the console may"),
-        );
     }
-    Ok(())
+    let who = Who(principal);
+    refuse(
+        NotPermitted,
+        format_args!("{who} may not {kind}; only the operator at the console may"),
+    )
+}
+
+/// Lists that show what others asked for are the operator's.
+pub fn check_list(what: ListWhat, principal: Principal) -> Judged<()> {
+    if what != ListWhat::Audit || principal == Principal::Operator {
+        return Ok(());
+    }
+    let who = Who(principal);
+    refuse(
+        NotPermitted,
+        format_args!(
+            "{who} may not list the audit record; search where history shows what it asked for itself"
+        ),
+    )
 }
 
 /// The processes that `kind` is to change or destroy are the principal's.
-pub fn check_whom(kind: ActionKind, principal: Principal, pids: &[Pid]) -> Judged<()> {
-    let Principal::Process(own) = principal else {
-        return Ok(());
-    };
-    if kind == ActionKind::Send || kind.class() == Class::Observe {
+pub fn check_whom(kind: ActionKind, principal: Principal, rows: &[&Row<'_>]) -> Judged<()> {
+    if kind.class() == Class::Observe {
         return Ok(());
     }
-    match pids.iter().find(|pid| **pid != own) {
-        None => Ok(()),
-        Some(other) => refuse(
-            NotPermitted,
-            format_args!(
-                "process {own} may {kind} only itself, not process {other}; name it by its number, {own}"
+    match principal {
+        Principal::Operator => Ok(()),
+        Principal::User(user) => match rows.iter().find(|row| row.owner != user) {
+            None => Ok(()),
+            Some(other) => refuse(
+                NotPermitted,
+                format_args!(
+                    "you may {kind} only processes of your own, not {} {}; ask the operator",
+                    other.name, other.pid
+                ),
             ),
-        ),
+        },
+        Principal::Process(_) if kind == ActionKind::Send => Ok(()),
+        Principal::Process(own) => match rows.iter().find(|row| row.pid != own) {
+            None => Ok(()),
+            Some(other) => refuse(
+                NotPermitted,
+                format_args!(
+                    "process {own} may {kind} only itself, not process {}; name it by its number, {own}",
+                    other.pid
+                ),
+            ),
+        },
+    }
+}
+
+/// A principal at the beginning of a sentence.
+struct Who(Principal);
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Principal::Operator => f.write_str("the operator"),
+            Principal::User(_) => f.write_str("an ordinary user"),
+            Principal::Process(pid) => write!(f, "process {pid}"),
+        }
     }
 }
 
@@ -85,8 +141,8 @@ pub fn check_init(kind: ActionKind, pids: &[Pid]) -> Judged<()> {
     Ok(())
 }
 
-/// Nobody lowers init, and no process raises itself above what programs get
-/// anyway: else one sentence could starve the console.
+/// Nobody lowers init, and nobody but the operator raises anything above what
+/// programs get anyway: else one sentence could starve the console.
 pub fn check_priority(principal: Principal, row: &Row<'_>, priority: Priority) -> Judged<()> {
     if row.pid == INIT && priority < row.priority {
         return refuse(
@@ -98,11 +154,32 @@ pub fn check_priority(principal: Principal, row: &Row<'_>, priority: Priority) -
         );
     }
     if principal != Principal::Operator && priority > row.priority.max(Priority::Normal) {
+        let most = row.priority.max(Priority::Normal);
+        return match principal {
+            Principal::Process(pid) => refuse(
+                NotPermitted,
+                format_args!(
+                    "process {pid} may not raise itself to {priority} priority; only the operator may go above normal; {most} would be allowed"
+                ),
+            ),
+            _ => refuse(
+                NotPermitted,
+                format_args!(
+                    "only the operator may give {priority} priority; {most} would be allowed"
+                ),
+            ),
+        };
+    }
+    Ok(())
+}
+
+/// Nobody but the operator starts anything above what programs get anyway.
+pub fn check_start(principal: Principal, priority: Priority) -> Judged<()> {
+    if principal != Principal::Operator && priority > Priority::Normal {
         return refuse(
             NotPermitted,
             format_args!(
-                "process {} may not raise itself to {priority} priority; only the operator may go above normal",
-                row.pid
+                "only the operator may start something at {priority} priority; normal would be allowed"
             ),
         );
     }
@@ -120,7 +197,7 @@ pub fn check_limit(principal: Principal, row: &Row<'_>, limit: Bytes) -> Judged<
             ),
         );
     }
-    if principal != Principal::Operator && limit > row.limit.max(OWN_LIMIT) {
+    if matches!(principal, Principal::Process(_)) && limit > row.limit.max(OWN_LIMIT) {
         return refuse(
             OverQuota,
             format_args!(

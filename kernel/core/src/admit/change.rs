@@ -2,16 +2,26 @@
 
 use alloc::vec::Vec;
 
+use proviso_abi::action::ActionKind;
 use proviso_abi::layout::DEFAULT_LIMIT;
-use proviso_abi::outcome::Reason::{NoSuchProgram, OverQuota, TooMany, WouldExhaustMemory};
+use proviso_abi::outcome::Effect;
+use proviso_abi::outcome::Reason::{
+    NoSuchProgram, NotPermitted, OverQuota, TooMany, WouldExhaustMemory,
+};
 use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid};
 use proviso_abi::words::Priority;
+use proviso_abi::{INIT, Text};
 
 use super::ledger::Row;
+use super::whom::Need;
 use super::words::{Judged, ROOM_FOR_LIST, closest, listed, refuse};
 use super::{Judge, authority};
 use crate::select::is_same_name;
 use crate::view::{Operation, Principal, ProgramView, View};
+
+/// What `reclaim` leaves a process above what it holds: room for a few small
+/// allocations, so that taking back what is unused does not end it at once.
+const RECLAIM_MARGIN: Bytes = Bytes(64 << 10);
 
 /// What a `spawn` asks for.
 pub struct Start<'a> {
@@ -36,12 +46,16 @@ impl Judge<'_> {
                 limit
             }
         };
+        let priority = start.priority.unwrap_or(Priority::Normal);
+        authority::check_start(self.principal, priority)?;
         self.ledger.take(program, start.count, *footprint)?;
+        let limits = Bytes(memory_limit.0.saturating_mul(start.count.into()));
+        self.ledger.charge(start.count, limits)?;
         Ok(Operation::Spawn {
             program: program.clone(),
             args: start.args.to_vec(),
             count: start.count,
-            priority: start.priority.unwrap_or(Priority::Normal),
+            priority,
             memory_limit,
         })
     }
@@ -92,10 +106,76 @@ impl Judge<'_> {
             let Some(row) = self.ledger.rows.get_mut(*index) else {
                 continue;
             };
-            row.limit = check_limit(self.principal, row, next(row.limit), self.view.memory_total)?;
-            changes.push((row.pid, row.limit));
+            let old = row.limit;
+            let new = check_limit(self.principal, row, next(old), self.view.memory_total)?;
+            row.limit = new;
+            changes.push((row.pid, new));
+            self.ledger.refund(0, old);
+            self.ledger.charge(0, new)?;
         }
         Ok(Operation::SetLimit(changes))
+    }
+
+    /// Lowers limits to what is in use, with a little to breathe.
+    pub(super) fn reclaim(&mut self, rows: &[usize]) -> Judged<Operation> {
+        let mut changes: Vec<(Pid, Bytes)> = Vec::with_capacity(rows.len());
+        for index in rows {
+            let Some(row) = self.ledger.rows.get_mut(*index) else {
+                continue;
+            };
+            let used = Bytes(row.memory.0.saturating_add(RECLAIM_MARGIN.0)).max(row.footprint);
+            if row.pid == INIT || used >= row.limit {
+                continue;
+            }
+            let old = row.limit;
+            row.limit = used;
+            changes.push((row.pid, used));
+            self.ledger.refund(0, old);
+            self.ledger.charge(0, used)?;
+        }
+        if changes.is_empty() {
+            let why = "they use what they may have, but for a small margin";
+            return Ok(Operation::Say(Effect::Unchanged(Text::cut(why))));
+        }
+        Ok(Operation::Reclaim(changes))
+    }
+
+    /// Starts processes of a program, or ends the youngest, until so many run.
+    /// A user's processes alone count for a user.
+    pub(super) fn scale(&mut self, program: &str, count: u32) -> Judged<Operation> {
+        let name = find_program(self.view, program)?.name.clone();
+        let is_counted = |row: &Row<'_>| match self.principal {
+            Principal::User(user) => row.owner == user,
+            _ => true,
+        };
+        let mut running: Vec<(u64, Pid)> = self
+            .ledger
+            .rows
+            .iter()
+            .filter(|row| row.is_alive() && is_same_name(row.name, &name) && is_counted(row))
+            .map(|row| (row.started_ns, row.pid))
+            .collect();
+        // The youngest first; of equals, the one with the higher number.
+        running.sort_unstable_by(|a, b| b.cmp(a));
+        let there = u32::try_from(running.len()).unwrap_or(u32::MAX);
+        if let Some(more) = count.checked_sub(there).filter(|more| *more > 0) {
+            return self.spawn(Start {
+                program,
+                args: &[],
+                count: more,
+                priority: None,
+                memory_limit: None,
+            });
+        }
+        let less = there.saturating_sub(count) as usize;
+        if less == 0 {
+            let text = Text::format(format_args!("{count} {name} run already"));
+            return Ok(Operation::Say(Effect::Unchanged(text)));
+        }
+        let pids: Vec<Pid> = running.iter().take(less).map(|(_, pid)| *pid).collect();
+        let rows = self.rows_of(ActionKind::Kill, &pids, Need::Living)?;
+        rows.iter().try_for_each(|row| self.ledger.kill(*row))?;
+        Ok(Operation::Kill(self.pids(&rows)))
     }
 
     /// Sends a message to those that have room for it, if any has.
@@ -106,6 +186,15 @@ impl Judge<'_> {
             let Some(row) = self.ledger.rows.get_mut(*index) else {
                 continue;
             };
+            if self.view.closed.contains(&row.pid) {
+                return refuse(
+                    NotPermitted,
+                    format_args!(
+                        "{} {} was disconnected from the one who asks; connect them first",
+                        row.name, row.pid
+                    ),
+                );
+            }
             match row.mailbox_free.checked_sub(1) {
                 Some(left) => {
                     row.mailbox_free = left;

@@ -5,9 +5,10 @@ use proviso_abi::outcome::Reason::{Malformed, TooMany, Unsupported};
 use proviso_abi::plan::Plan;
 use proviso_abi::target::{Selector, Target};
 use proviso_abi::value::Argument;
-use proviso_abi::words::ListWhat;
+use proviso_abi::words::{ListWhat, SearchWhere};
 
 use super::SUPPORTED;
+use super::rule;
 use super::words::{Judged, ROOM_FOR_LIST, listed, refuse};
 
 /// The most processes that one `spawn` starts.
@@ -22,6 +23,9 @@ const LISTS: &[ListWhat] = &[
     ListWhat::Processes,
     ListWhat::Programs,
     ListWhat::Memory,
+    ListWhat::Rules,
+    ListWhat::Endpoints,
+    ListWhat::Devices,
     ListWhat::Log,
 ];
 
@@ -87,6 +91,15 @@ pub fn check_action(action: &Action, rest: &[Action]) -> Judged<()> {
                 "turns of {quantum_ms} ms make no sense; choose 1 to {MAX_QUANTUM_MS} milliseconds"
             ),
         ),
+        Action::Scale { count, .. } if *count > MAX_COUNT => check_count(*count),
+        Action::Search { query, .. } => check_text("search", "query", query),
+        Action::Remember { fact } => check_text("remember", "fact", fact),
+        Action::Forget { fact } => check_text("forget", "fact", fact),
+        Action::Undo { count: Some(0) } => refuse(
+            Malformed,
+            format_args!("undoing 0 changes does nothing; undo at least 1"),
+        ),
+        Action::SetRule { .. } => rule::check_form(action),
         Action::Send { message, .. } => check_text("send", "message", message),
         Action::Answer { text } => check_text("answer", "text", text),
         Action::Ask { question } => check_text("ask", "question", question),
@@ -110,6 +123,24 @@ pub fn check_action(action: &Action, rest: &[Action]) -> Judged<()> {
 
 fn check_support(action: &Action) -> Judged<()> {
     match action {
+        Action::ReadFile { .. } | Action::WriteFile { .. } | Action::DeleteFile { .. } => {
+            refuse_files()
+        }
+        Action::List {
+            what: ListWhat::Files,
+            ..
+        }
+        | Action::Search {
+            r#where: Some(SearchWhere::Files),
+            ..
+        } => refuse_files(),
+        Action::Search {
+            r#where: Some(SearchWhere::Docs),
+            ..
+        } => refuse(
+            Unsupported,
+            format_args!("this machine has no documents; search the log or the history"),
+        ),
         action if !SUPPORTED.contains(&action.kind()) => refuse_kind(action.kind()),
         Action::List { what, .. } if !LISTS.contains(what) => refuse_list(*what),
         _ => Ok(()),
@@ -124,6 +155,16 @@ pub fn refuse_kind<T>(kind: ActionKind) -> Judged<T> {
     )
 }
 
+/// Files come with the store service, which is not there.
+fn refuse_files<T>() -> Judged<T> {
+    refuse(
+        Unsupported,
+        format_args!(
+            "this machine has no store, so there are no files; programs keep what they need in memory"
+        ),
+    )
+}
+
 /// Says that this kernel does not have a list.
 pub fn refuse_list<T>(what: ListWhat) -> Judged<T> {
     let there = listed(LISTS, ROOM_FOR_LIST);
@@ -134,7 +175,7 @@ pub fn refuse_list<T>(what: ListWhat) -> Judged<T> {
 }
 
 fn check_selectors(action: &Action) -> Judged<()> {
-    let target = match action {
+    let targets: [Option<&Target>; 2] = match action {
         Action::Inspect { target }
         | Action::Kill { target, .. }
         | Action::Suspend { target, .. }
@@ -144,9 +185,17 @@ fn check_selectors(action: &Action) -> Judged<()> {
         | Action::SetCpuLimit { target, .. }
         | Action::SetMemoryLimit { target, .. }
         | Action::GrantMemory { target, .. }
-        | Action::Send { to: target, .. } => target,
-        _ => return Ok(()),
+        | Action::Reclaim { target, .. }
+        | Action::SetRule { target, .. }
+        | Action::Send { to: target, .. } => [Some(target), None],
+        Action::Explain { target } => [target.as_ref(), None],
+        Action::Connect { from, to } | Action::Disconnect { from, to } => [Some(from), Some(to)],
+        _ => [None, None],
     };
+    targets.into_iter().flatten().try_for_each(check_selector)
+}
+
+fn check_selector(target: &Target) -> Judged<()> {
     match target {
         Target::Select(Selector { nth: Some(0), .. }) => refuse(
             Malformed,

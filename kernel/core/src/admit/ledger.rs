@@ -7,7 +7,7 @@ use proviso_abi::value::{Bytes, Name, Percent, Pid};
 use proviso_abi::words::{Priority, State};
 
 use super::words::{Judged, refuse};
-use crate::view::{ProcessView, View};
+use crate::view::{ProcessView, Quota, UserId, View};
 
 /// Whether a process in this state still runs or can.
 #[must_use]
@@ -36,6 +36,10 @@ pub struct Row<'a> {
     pub mailbox_free: u32,
     /// The most of the processor that it may have, if there is a cap.
     pub cpu_limit: Option<Percent>,
+    /// Whose it is.
+    pub owner: UserId,
+    /// When it was last started.
+    pub started_ns: u64,
 }
 
 impl Row<'_> {
@@ -56,6 +60,14 @@ pub struct Ledger<'a> {
     /// Free places for living processes. A dead one's record takes none: the
     /// kernel drops old records by itself.
     pub slots_free: u32,
+    /// What the principal may still take, if it has a quota.
+    pub quota: Option<Quota>,
+    /// Room for rules.
+    pub rule_slots: u32,
+    /// Room for disconnections.
+    pub cut_slots: u32,
+    /// Rules that are there.
+    pub rules: Vec<u32>,
 }
 
 impl<'a> Ledger<'a> {
@@ -66,6 +78,10 @@ impl<'a> Ledger<'a> {
             rows: view.processes.iter().map(row).collect(),
             memory_free: view.memory_free,
             slots_free: view.process_slots,
+            quota: view.quota,
+            rule_slots: view.rule_slots,
+            cut_slots: view.cut_slots,
+            rules: view.rules.clone(),
         }
     }
 
@@ -114,6 +130,7 @@ impl<'a> Ledger<'a> {
             );
         }
         self.take(name, 1, footprint)?;
+        self.charge(1, limit)?;
         if let Some(row) = self.rows.get_mut(index) {
             row.state = Some(State::Ready);
             row.memory = footprint;
@@ -153,12 +170,52 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Gives back what a process holds, if it lives.
-    fn release(&mut self, index: usize) {
-        if let Some(row) = self.rows.get(index).filter(|row| row.is_alive()) {
-            self.memory_free = Bytes(self.memory_free.0.saturating_add(row.memory.0));
-            self.slots_free = self.slots_free.saturating_add(1);
+    /// Takes living processes and the sum of their limits from the quota, if
+    /// the principal has one.
+    pub fn charge(&mut self, processes: u32, memory: Bytes) -> Judged<()> {
+        let Some(quota) = self.quota.as_mut() else {
+            return Ok(());
+        };
+        let Some(left) = quota.processes.checked_sub(processes) else {
+            return refuse(
+                OverQuota,
+                format_args!(
+                    "your quota has room for {} more processes, not {processes}; end some of yours first",
+                    quota.processes
+                ),
+            );
+        };
+        let Some(memory_left) = quota.memory.0.checked_sub(memory.0) else {
+            return refuse(
+                OverQuota,
+                format_args!(
+                    "your quota has {} of memory limits left, not {memory}; up to {} would be allowed",
+                    quota.memory, quota.memory
+                ),
+            );
+        };
+        quota.processes = left;
+        quota.memory = Bytes(memory_left);
+        Ok(())
+    }
+
+    /// Gives back to the quota what [`Ledger::charge`] took.
+    pub fn refund(&mut self, processes: u32, memory: Bytes) {
+        if let Some(quota) = self.quota.as_mut() {
+            quota.processes = quota.processes.saturating_add(processes);
+            quota.memory = Bytes(quota.memory.0.saturating_add(memory.0));
         }
+    }
+
+    /// Gives back what a process holds, if it lives. Whoever has a quota ends
+    /// processes of their own alone, so the quota gets its part.
+    fn release(&mut self, index: usize) {
+        let Some(row) = self.rows.get(index).filter(|row| row.is_alive()).copied() else {
+            return;
+        };
+        self.memory_free = Bytes(self.memory_free.0.saturating_add(row.memory.0));
+        self.slots_free = self.slots_free.saturating_add(1);
+        self.refund(1, row.limit);
     }
 }
 
@@ -168,7 +225,8 @@ fn row(process: &ProcessView) -> Row<'_> {
         footprint,
         mailbox_free,
         cpu_limit,
-        ..
+        owner,
+        started_ns,
     } = process;
     Row {
         pid: info.pid,
@@ -184,5 +242,7 @@ fn row(process: &ProcessView) -> Row<'_> {
         footprint: *footprint,
         mailbox_free: *mailbox_free,
         cpu_limit: *cpu_limit,
+        owner: *owner,
+        started_ns: *started_ns,
     }
 }

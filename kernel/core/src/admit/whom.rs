@@ -30,7 +30,7 @@ pub enum Need {
 }
 
 impl Need {
-    fn is_met(self, row: &Row<'_>) -> bool {
+    pub(super) fn is_met(self, row: &Row<'_>) -> bool {
         match self {
             Self::Record => row.state.is_some(),
             Self::Living => row.is_alive(),
@@ -60,9 +60,15 @@ impl Judge<'_> {
         need: Need,
     ) -> Judged<Vec<usize>> {
         let pids = self.meant(target, except.as_deref().unwrap_or_default())?;
-        authority::check_whom(kind, self.principal, &pids)?;
-        authority::check_init(kind, &pids)?;
+        self.rows_of(kind, &pids, need)
+    }
+
+    /// The rows of these processes, as for [`Judge::whom`].
+    pub(super) fn rows_of(&self, kind: ActionKind, pids: &[Pid], need: Need) -> Judged<Vec<usize>> {
         let rows = || pids.iter().filter_map(|pid| self.ledger.find(*pid));
+        let meant: Vec<_> = rows().map(|(_, row)| row).collect();
+        authority::check_whom(kind, self.principal, &meant)?;
+        authority::check_init(kind, pids)?;
         let fit: Vec<usize> = rows()
             .filter(|(_, row)| need.is_met(row))
             .map(|(index, _)| index)

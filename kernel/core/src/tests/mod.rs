@@ -10,7 +10,9 @@ mod plans;
 mod programs;
 mod scheduling;
 mod shutdown;
+mod standing;
 mod syscalls;
+mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

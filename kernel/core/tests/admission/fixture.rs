@@ -5,7 +5,9 @@ use proviso_abi::snapshot::ProcessInfo;
 use proviso_abi::value::{Bytes, Name, Pid};
 use proviso_abi::words::{Priority, State};
 use proviso_kernel_core::admit::admit;
-use proviso_kernel_core::view::{Operation, Principal, ProcessView, ProgramView, Verdict, View};
+use proviso_kernel_core::view::{
+    OPERATOR as OPERATOR_ID, Operation, Principal, ProcessView, ProgramView, Verdict, View,
+};
 
 pub const M: u64 = 1 << 20;
 pub const OPERATOR: Principal = Principal::Operator;
@@ -26,6 +28,7 @@ pub fn process(pid: Pid, name: &str, state: State, priority: Priority, memory: u
         footprint: Bytes(M),
         mailbox_free: 2,
         cpu_limit: None,
+        owner: OPERATOR_ID,
     }
 }
 
@@ -58,6 +61,13 @@ pub fn view() -> View {
         memory_total: Bytes(64 * M),
         memory_free: Bytes(10 * M),
         process_slots: 20,
+        quota: None,
+        rules: vec![3],
+        rule_slots: 2,
+        cut_slots: 3,
+        closed: Vec::new(),
+        history: Vec::new(),
+        is_agent_there: true,
     }
 }
 

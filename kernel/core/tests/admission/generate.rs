@@ -131,6 +131,26 @@ fn except() -> impl Strategy<Value = Option<List<ProcessRef, 16>>> {
     option::weighted(0.3, bounded(refs()))
 }
 
+fn rule() -> impl Strategy<Value = Action> {
+    let numbers = (
+        option::of(0u64..200),
+        option::of(word(Priority::ALL)),
+        option::of(bytes()),
+        option::of(0u32..3),
+    );
+    (word(RuleWhen::ALL), target(), word(RuleDo::ALL), numbers).prop_map(
+        |(when, target, r#do, (threshold, priority, bytes, limit))| Action::SetRule {
+            when,
+            target,
+            r#do,
+            threshold,
+            priority,
+            bytes,
+            limit,
+        },
+    )
+}
+
 /// Actions that this kernel executes.
 fn supported() -> BoxedStrategy<Action> {
     let whom = || (target(), except());
@@ -156,6 +176,18 @@ fn supported() -> BoxedStrategy<Action> {
             .prop_map(|(policy, quantum_ms)| Action::SetScheduler { policy, quantum_ms }),
         4 => (target(), bytes()).prop_map(|(target, bytes)| Action::GrantMemory { target, bytes }),
         2 => (target(), text()).prop_map(|(to, message)| Action::Send { to, message }),
+        1 => option::of(target()).prop_map(|target| Action::Explain { target }),
+        1 => text().prop_map(|query| Action::Search { query, r#where: None }),
+        3 => (name(), prop_oneof![8 => 0u32..6, 1 => any::<u32>()])
+            .prop_map(|(program, count)| Action::Scale { program: ProgramName(program), count }),
+        2 => whom().prop_map(|(target, except)| Action::Reclaim { target, except }),
+        2 => (target(), target()).prop_map(|(from, to)| Action::Connect { from, to }),
+        2 => (target(), target()).prop_map(|(from, to)| Action::Disconnect { from, to }),
+        3 => rule(),
+        1 => (0u32..4).prop_map(|id| Action::ClearRule { id }),
+        1 => text().prop_map(|fact| Action::Remember { fact }),
+        1 => text().prop_map(|fact| Action::Forget { fact }),
+        1 => option::of(0u32..3).prop_map(|count| Action::Undo { count }),
         1 => word(ShutdownMode::ALL).prop_map(|mode| Action::Shutdown { mode }),
         1 => text().prop_map(|text| Action::Answer { text }),
         1 => text().prop_map(|question| Action::Ask { question }),
@@ -167,39 +199,9 @@ fn supported() -> BoxedStrategy<Action> {
 /// Actions that it does not execute.
 fn unsupported() -> BoxedStrategy<Action> {
     prop_oneof![
-        option::of(target()).prop_map(|target| Action::Explain { target }),
-        text().prop_map(|query| Action::Search {
-            query,
-            r#where: None
-        }),
         text().prop_map(|path| Action::ReadFile { path }),
-        (name(), any::<u32>()).prop_map(|(program, count)| Action::Scale {
-            program: ProgramName(program),
-            count
-        }),
-        target().prop_map(|target| Action::Reclaim {
-            target,
-            except: None
-        }),
-        (target(), target()).prop_map(|(from, to)| Action::Connect { from, to }),
-        (target(), target()).prop_map(|(from, to)| Action::Disconnect { from, to }),
         (text(), text()).prop_map(|(path, content)| Action::WriteFile { path, content }),
         text().prop_map(|path| Action::DeleteFile { path }),
-        (word(RuleWhen::ALL), target(), word(RuleDo::ALL)).prop_map(|(when, target, r#do)| {
-            Action::SetRule {
-                when,
-                target,
-                r#do,
-                threshold: None,
-                priority: None,
-                bytes: None,
-                limit: None,
-            }
-        }),
-        any::<u32>().prop_map(|id| Action::ClearRule { id }),
-        text().prop_map(|fact| Action::Remember { fact }),
-        text().prop_map(|fact| Action::Forget { fact }),
-        option::of(any::<u32>()).prop_map(|count| Action::Undo { count }),
     ]
     .boxed()
 }
@@ -212,7 +214,11 @@ pub fn plan() -> impl Strategy<Value = Plan> {
 }
 
 pub fn principal() -> impl Strategy<Value = Principal> {
-    prop_oneof![2 => Just(Principal::Operator), 1 => pid().prop_map(Principal::Process)]
+    prop_oneof![
+        2 => Just(Principal::Operator),
+        1 => (0u32..3).prop_map(Principal::User),
+        1 => pid().prop_map(Principal::Process),
+    ]
 }
 
 fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
@@ -243,6 +249,7 @@ fn process(pid: Pid) -> impl Strategy<Value = ProcessView> {
                     footprint,
                     mailbox_free,
                     cpu_limit,
+                    owner: pid % 3,
                 }
             },
         )
@@ -266,6 +273,13 @@ pub fn view() -> impl Strategy<Value = View> {
                 memory_total,
                 memory_free,
                 process_slots,
+                quota: None,
+                rules: vec![1, 2],
+                rule_slots: 2,
+                cut_slots: 8,
+                closed: vec![4],
+                history: Vec::new(),
+                is_agent_there: true,
             },
         )
 }
@@ -317,6 +331,7 @@ pub fn tight_view() -> impl Strategy<Value = View> {
                     footprint,
                     mailbox_free: 0,
                     cpu_limit: None,
+                    owner: 0,
                 }
             })
     };
@@ -335,6 +350,13 @@ pub fn tight_view() -> impl Strategy<Value = View> {
             memory_total: Bytes(1 << 20),
             memory_free: Bytes(pages << 12),
             process_slots,
+            quota: None,
+            rules: Vec::new(),
+            rule_slots: 0,
+            cut_slots: 0,
+            closed: Vec::new(),
+            history: Vec::new(),
+            is_agent_there: false,
         },
     )
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use proviso_user::abi::syscall::{SUBMIT_PLAN, SUBMIT_SENTENCE};
 use proviso_user::abi::words::ListWhat;
-use proviso_user::abi::{Action, Effect, IntentEvent, Plan, Reason, Sentence};
+use proviso_user::abi::{Action, Effect, IntentEvent, Path, Plan, Reason, Sentence};
 use proviso_user::intent::submit;
 use proviso_user::{Error, Intent, submit_plan, submit_sentence};
 
@@ -188,7 +188,8 @@ fn words_are_passed_on() -> Check {
 }
 
 fn what_the_kernel_does_not_do_is_unsupported() -> Check {
-    refused(Action::Undo { count: None }, Reason::Unsupported)?;
+    let path = Path::cut("/a");
+    refused(Action::ReadFile { path }, Reason::Unsupported)?;
     let files = Action::List {
         what: ListWhat::Files,
         sort: None,

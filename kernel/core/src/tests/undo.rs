@@ -1,0 +1,202 @@
+//! Changes are taken back, wholly, by those who made them, where that can be.
+
+use proviso_abi::outcome::Reason;
+use proviso_abi::words::{RuleDo, RuleWhen};
+use proviso_abi::{Action, Bytes, Effect, INIT, IntentEvent, Pid, Priority, State, Target};
+
+use super::standing::rule;
+use super::{Lab, SHELL, kill, restart, set_limit, set_priority, spawn, suspend};
+use crate::undo::{MAX_CHANGES, MAX_OWN};
+
+fn undo(count: u32) -> Action {
+    Action::Undo { count: Some(count) }
+}
+
+fn refused(lab: &mut Lab, pid: Pid, actions: Vec<Action>) -> (Reason, String) {
+    match lab.plan(pid, actions) {
+        IntentEvent::Rejected { rejections, .. } => {
+            (rejections[0].reason, rejections[0].text.to_string())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn every_change_that_can_be_is_taken_back() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    let other = lab.spawn("echo");
+    let before = lab.info(pid).unwrap();
+    for change in [
+        vec![
+            set_priority(pid, Priority::High),
+            set_priority(pid, Priority::Low),
+        ],
+        vec![set_limit(pid, 4 << 20)],
+        vec![suspend(pid)],
+        vec![Action::Reclaim {
+            target: Target::pid(pid),
+            except: None,
+        }],
+        vec![
+            set_priority(pid, Priority::Low),
+            suspend(pid),
+            set_limit(pid, 8 << 20),
+        ],
+    ] {
+        lab.act(change);
+        assert_ne!(lab.info(pid).unwrap(), before);
+        let effects = lab.act(vec![undo(1)]);
+        assert!(matches!(&effects[..], [Effect::Undone(list)] if list.len() == 1));
+        assert_eq!(lab.info(pid).unwrap(), before);
+    }
+    let cut = Action::Disconnect {
+        from: Target::pid(pid),
+        to: Target::pid(other),
+    };
+    lab.act(vec![cut]);
+    lab.act(vec![undo(1)]);
+    assert!(lab.kernel.relations.may_call(pid, other));
+}
+
+#[test]
+fn a_start_is_taken_back_by_an_end_and_a_rule_comes_back_under_its_number() {
+    let mut lab = Lab::new();
+    lab.act(vec![spawn("worker", 3)]);
+    let started = lab.kernel.table.living().count();
+    lab.act(vec![undo(1)]);
+    assert_eq!(lab.kernel.table.living().count(), started - 3);
+    lab.act(vec![rule(
+        RuleWhen::Crash,
+        Target::name("worker"),
+        RuleDo::Restart,
+    )]);
+    lab.act(vec![Action::ClearRule { id: 1 }]);
+    lab.act(vec![undo(1)]);
+    assert!(lab.kernel.rules.get(1).is_some());
+    lab.act(vec![undo(1)]);
+    assert!(lab.kernel.rules.get(1).is_none());
+}
+
+#[test]
+fn several_changes_go_newest_first_and_only_once() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    for level in [Priority::Low, Priority::High, Priority::Idle] {
+        lab.act(vec![set_priority(pid, level)]);
+    }
+    lab.act(vec![undo(2)]);
+    assert_eq!(lab.info(pid).unwrap().priority, Priority::Low);
+    lab.act(vec![undo(1)]);
+    assert_eq!(lab.info(pid).unwrap().priority, Priority::Normal);
+    // What is left is the start of the shell's worker.
+    assert_eq!(refused(&mut lab, SHELL, vec![undo(2)]).0, Reason::TooMany);
+}
+
+#[test]
+fn what_cannot_be_taken_back_says_why() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    lab.act(vec![restart(pid)]);
+    let (reason, text) = refused(&mut lab, SHELL, vec![undo(1)]);
+    assert_eq!(reason, Reason::NotUndoable);
+    assert!(text.contains("memory is gone"), "{text}");
+    lab.act(vec![kill(pid)]);
+    assert_eq!(
+        refused(&mut lab, SHELL, vec![undo(1)]).0,
+        Reason::NotUndoable
+    );
+    let mut fresh = Lab::new();
+    assert_eq!(
+        refused(&mut fresh, SHELL, vec![undo(1)]).0,
+        Reason::NotUndoable
+    );
+}
+
+#[test]
+fn an_undo_is_judged_like_any_change() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    lab.act(vec![set_limit(pid, 8 << 20)]);
+    lab.call(pid, proviso_abi::syscall::Syscall::Grow, [4 << 20, 0, 0, 0]);
+    let (reason, text) = refused(&mut lab, SHELL, vec![undo(1)]);
+    assert_eq!(reason, Reason::OverQuota, "{text}");
+    assert_eq!(lab.info(pid).unwrap().limit, Bytes(8 << 20));
+    // A process lowers itself and may not come back above what it may have.
+    lab.act(vec![set_priority(pid, Priority::Realtime)]);
+    assert!(matches!(
+        lab.plan(pid, vec![set_priority(pid, Priority::Low)]),
+        IntentEvent::Done { .. }
+    ));
+    assert_eq!(
+        refused(&mut lab, pid, vec![undo(1)]).0,
+        Reason::NotPermitted
+    );
+}
+
+#[test]
+fn nobody_takes_back_what_another_changed() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    lab.act(vec![set_priority(pid, Priority::Low)]);
+    assert_eq!(refused(&mut lab, pid, vec![undo(1)]).0, Reason::NotUndoable);
+    assert_eq!(lab.info(pid).unwrap().priority, Priority::Low);
+}
+
+#[test]
+fn an_undo_stands_alone() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    lab.act(vec![set_priority(pid, Priority::Low)]);
+    for actions in [vec![suspend(pid), undo(1)], vec![undo(1), undo(1)]] {
+        assert_eq!(refused(&mut lab, SHELL, actions).0, Reason::Malformed);
+    }
+    assert_eq!(lab.act(vec![undo(1), Action::Status {}]).len(), 2);
+}
+
+#[test]
+fn what_is_gone_is_passed_over_and_if_all_is_gone_it_says_so() {
+    let mut lab = Lab::new();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.act(vec![
+        set_priority(a, Priority::Low),
+        set_priority(b, Priority::Low),
+    ]);
+    lab.call(a, proviso_abi::syscall::Syscall::Exit, [0; 4]);
+    lab.act(vec![undo(1)]);
+    assert_eq!(lab.info(b).unwrap().priority, Priority::Normal);
+    lab.act(vec![suspend(b)]);
+    lab.act(vec![super::resume(b)]);
+    lab.call(b, proviso_abi::syscall::Syscall::Exit, [0; 4]);
+    assert_eq!(
+        refused(&mut lab, SHELL, vec![undo(1)]).0,
+        Reason::NotUndoable
+    );
+    assert_eq!(lab.state(b), Some(State::Exited));
+}
+
+#[test]
+fn the_history_is_bounded() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    for _ in 0..MAX_OWN + 5 {
+        lab.act(vec![set_priority(pid, Priority::Low)]);
+    }
+    assert_eq!(
+        refused(&mut lab, SHELL, vec![undo(MAX_OWN as u32 + 1)]).0,
+        Reason::TooMany
+    );
+    for _ in 0..MAX_CHANGES {
+        let worker = lab.spawn("echo");
+        lab.plan(worker, vec![suspend(worker)]);
+        lab.act(vec![kill(worker)]);
+    }
+    assert!(
+        lab.kernel
+            .history
+            .of(crate::view::Principal::Operator)
+            .len()
+            <= MAX_OWN
+    );
+    assert_ne!(lab.state(INIT), None);
+}
