@@ -117,6 +117,10 @@ fn unsupported() {
         ActionKind::ALL.len(),
         "every other action is tried"
     );
+    check(&[(
+        r#"{"action":"list","what":"audit"}"#,
+        "Unsupported: this kernel does not list audit yet; it lists processes, programs, memory, rules, endpoints, devices, log",
+    )]);
 }
 
 #[test]
