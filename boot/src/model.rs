@@ -21,9 +21,16 @@ pub const FILE_NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 /// The file's SHA-256.
 pub const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
 
-/// Where the file is kept. It is there only once its checksum has been found right.
+/// The model that the agent uses unless another is named: the project's own, which
+/// is in the working copy, or else the one that is fetched.
 #[must_use]
 pub fn default_path() -> PathBuf {
+    let own = paths::root().join("llm-agent/model/proviso-planner.gguf");
+    if own.is_file() { own } else { fetched_path() }
+}
+
+/// Where the fetched file is kept. It is there only once its checksum has been found right.
+fn fetched_path() -> PathBuf {
     paths::state().join("models").join(FILE_NAME)
 }
 

@@ -60,7 +60,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ModelArgs {
-    /// The GGUF model [default: .proviso/models/... here or above].
+    /// The GGUF model [default: llm-agent/model/... here or above].
     #[arg(long, env = "PROVISO_MODEL", value_name = "PATH")]
     model: Option<PathBuf>,
     /// Threads for the model [default: a third of the cores, at most 4].

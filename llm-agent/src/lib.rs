@@ -6,7 +6,9 @@
 //! authority: what a plan may do is decided by the guest's kernel.
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod cli;
+mod confidence;
 pub mod eval;
 pub mod grammar;
 pub mod link;
@@ -15,3 +17,6 @@ pub mod metrics;
 pub mod model;
 pub mod planner;
 pub mod prompt;
+pub mod replies;
+pub mod short;
+pub mod slots;

@@ -32,6 +32,7 @@ pub fn run<M: Model>(planner: &mut Planner<M>, case: &Case) -> Outcome {
         ms: planned.took.as_secs_f64() * 1000.0,
         prompt_tokens: planned.prompt_tokens,
         generated_tokens: planned.generated_tokens,
+        likelihood: planned.likelihood,
         tags: case.tags.clone(),
     }
 }

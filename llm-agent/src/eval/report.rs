@@ -25,6 +25,8 @@ pub struct Outcome {
     pub prompt_tokens: usize,
     /// Tokens written.
     pub generated_tokens: usize,
+    /// How likely the model holds its plan to be.
+    pub likelihood: f64,
     /// The case's tags, for the table.
     #[serde(skip)]
     pub tags: Vec<String>,
@@ -128,6 +130,7 @@ mod tests {
             ms,
             prompt_tokens: 3,
             generated_tokens: 2,
+            likelihood: 0.5,
             tags,
         }
     }
@@ -141,7 +144,7 @@ mod tests {
             serde_json::to_string(&summary(&outcomes)).unwrap(),
             expected
         );
-        let line = r#"{"id":"a","plan":[],"right":true,"valid":true,"ms":10.0,"prompt_tokens":3,"generated_tokens":2}"#;
+        let line = r#"{"id":"a","plan":[],"right":true,"valid":true,"ms":10.0,"prompt_tokens":3,"generated_tokens":2,"likelihood":0.5}"#;
         assert_eq!(serde_json::to_string(&outcomes[0]).unwrap(), line);
     }
 

@@ -17,6 +17,19 @@ pub enum Expr {
     Any(Vec<Expr>),
     /// So many times at least and at most.
     Repeat(Box<Expr>, usize, usize),
+    /// Some words in a row, as they stand in a text. A grammar has one at most.
+    Run(Vec<Word>),
+}
+
+/// A word, or a sign, of a [`Expr::Run`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// What it says.
+    pub text: String,
+    /// What stands between it and the next; nothing if no run goes on.
+    pub gap: Option<String>,
+    /// Whether a run may begin or end with it: not so for signs.
+    pub is_end: bool,
 }
 
 /// A set of characters.
@@ -111,9 +124,32 @@ impl fmt::Display for Grammar {
         for (index, (name, expr)) in self.rules.iter().enumerate() {
             let name = if index == 0 { "root" } else { name };
             writeln!(f, "{name} ::= {expr}")?;
+            if let Expr::Run(words) = expr {
+                write_run(f, words)?;
+            }
         }
         Ok(())
     }
+}
+
+/// One rule for each word: itself, and then the next one.
+fn write_run(f: &mut fmt::Formatter<'_>, words: &[Word]) -> fmt::Result {
+    for (index, word) in words.iter().enumerate() {
+        write!(f, "word-{index} ::= ")?;
+        quote(f, &word.text)?;
+        if let Some(gap) = &word.gap {
+            f.write_str(" (")?;
+            quote(f, gap)?;
+            write!(
+                f,
+                " word-{}){}",
+                index + 1,
+                if word.is_end { "?" } else { "" }
+            )?;
+        }
+        f.write_char('\n')?;
+    }
+    Ok(())
 }
 
 impl fmt::Display for Expr {
@@ -126,6 +162,11 @@ impl fmt::Display for Expr {
             Self::Any(ways) => joined(f, ways, " | "),
             Self::Repeat(expr, 0, 1) => write!(f, "({expr})?"),
             Self::Repeat(expr, least, most) => write!(f, "({expr}){{{least},{most}}}"),
+            Self::Run(words) => {
+                let starts = words.iter().enumerate().filter(|(_, word)| word.is_end);
+                let starts: Vec<_> = starts.map(|(index, _)| format!("word-{index}")).collect();
+                write!(f, "({})", starts.join(" | "))
+            }
         }
     }
 }

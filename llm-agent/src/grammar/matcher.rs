@@ -4,7 +4,7 @@
 //! as data: it finds text that needs no choosing (so the model need not be
 //! asked), and it lets tests ask what a grammar accepts without a model.
 
-use super::expr::{Expr, Grammar};
+use super::expr::{Expr, Grammar, Word};
 
 /// What is still to come, the next thing last.
 type Stack<'g> = Vec<Step<'g>>;
@@ -16,6 +16,8 @@ enum Step<'g> {
     Text(&'g str),
     /// `expr` so many times at least and at most.
     Repeat(&'g Expr, usize, usize),
+    /// The rest of a run of words after the first of these, which stands.
+    Run(&'g [Word]),
 }
 
 /// A place in a text that a grammar is being held against.
@@ -59,6 +61,12 @@ impl<'g> Matcher<'g> {
     #[must_use]
     pub fn may_end(&self) -> bool {
         self.ways.iter().any(Vec::is_empty)
+    }
+
+    /// True if the text has to end here.
+    #[must_use]
+    pub fn must_end(&self) -> bool {
+        self.may_end() && self.ways.iter().all(Vec::is_empty)
     }
 
     /// The text that must follow, up to where there is a choice.
@@ -124,6 +132,7 @@ impl<'g> Matcher<'g> {
                         open.push(way);
                     }
                 }
+                Some(Step::Run(words)) => open_run(words, way, &mut open),
                 Some(Step::Expr(expr)) => self.open(expr, way, &mut open, &mut settled),
             }
         }
@@ -170,7 +179,33 @@ impl<'g> Matcher<'g> {
                 way.push(Step::Repeat(expr, *least, *most));
                 open.push(way);
             }
+            Expr::Run(words) => {
+                for (index, word) in words.iter().enumerate().filter(|(_, word)| word.is_end) {
+                    let mut way = way.clone();
+                    way.push(Step::Run(words.get(index..).unwrap_or_default()));
+                    way.push(Step::Text(&word.text));
+                    open.push(way);
+                }
+            }
         }
+    }
+}
+
+/// After the first of `words`: the end, where it may be, or the next word.
+fn open_run<'g>(words: &'g [Word], mut way: Stack<'g>, open: &mut Vec<Stack<'g>>) {
+    let Some((word, rest)) = words.split_first() else {
+        return;
+    };
+    if word.is_end {
+        open.push(way.clone());
+    }
+    if let (Some(gap), Some(next)) = (&word.gap, rest.first()) {
+        way.push(Step::Run(rest));
+        way.push(Step::Text(&next.text));
+        if !gap.is_empty() {
+            way.push(Step::Text(gap));
+        }
+        open.push(way);
     }
 }
 

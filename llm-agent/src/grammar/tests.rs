@@ -140,6 +140,7 @@ fn written(
             let way = roll(ways.len());
             written(grammar, &ways[way], dice, out);
         }
+        Expr::Run(_) => unreachable!("the grammar of the JSON form has no runs"),
         Expr::Repeat(expr, least, most) => {
             // Often the extremes, for the bounds of the types.
             let times = match roll(3) {

@@ -26,8 +26,10 @@ impl<'m> Chooser<'m> {
         Ok(Self { grammar, model })
     }
 
-    /// The likeliest token that may come next; the text goes on by it.
-    pub fn choose(&mut self, logits: &[f32]) -> Result<LlamaToken, ModelError> {
+    /// The likeliest token that may come next, and how likely the model holds
+    /// it to be (the natural logarithm); the text goes on by it. It is the end
+    /// of the text where the model wants to stop and the grammar lets it.
+    pub fn choose(&mut self, logits: &[f32]) -> Result<(LlamaToken, f64), ModelError> {
         let candidates = || (0..).map(LlamaToken).zip(logits.iter().copied());
         let mut likely: Vec<(LlamaToken, f32)> = Vec::with_capacity(FIRST + 1);
         for (token, logit) in candidates() {
@@ -48,8 +50,15 @@ impl<'m> Chooser<'m> {
         };
         let token = chosen
             .ok_or_else(|| ModelError::failed("choosing a token", "the grammar leaves none"))?;
-        self.accept(&[token])?;
-        Ok(token)
+        if !self.is_end(token) {
+            self.accept(&[token])?;
+        }
+        Ok((token, log_likelihood(logits, token)))
+    }
+
+    /// Whether this token says that the text is over.
+    pub fn is_end(&self, token: LlamaToken) -> bool {
+        self.model.vocab().is_eog(token)
     }
 
     /// The text goes on by these tokens.
@@ -60,13 +69,6 @@ impl<'m> Chooser<'m> {
                 .map_err(|e| ModelError::failed("following the grammar", e))?;
         }
         Ok(())
-    }
-
-    /// True if the text may end here. Plans cannot go on after their end, so
-    /// the model need not be asked whether it wants to.
-    pub fn is_complete(&mut self) -> bool {
-        let end = self.model.vocab().eos();
-        self.best(std::iter::once((end, 0.0))).is_some()
     }
 
     /// The best of the candidates that the grammar allows.
@@ -83,5 +85,37 @@ impl<'m> Chooser<'m> {
         allowed
             .max_by(|a, b| a.logit().total_cmp(&b.logit()))
             .map(LlamaTokenData::id)
+    }
+}
+
+/// The logarithm of a token's share of the model's whole expectation.
+fn log_likelihood(logits: &[f32], token: LlamaToken) -> f64 {
+    let chosen = usize::try_from(token.0).ok().and_then(|at| logits.get(at));
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let total: f64 = logits
+        .iter()
+        .map(|logit| f64::from(logit - most).exp())
+        .sum();
+    chosen.map_or(f64::NEG_INFINITY, |logit| {
+        f64::from(logit - most) - total.ln()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likelihoods_are_shares_of_one() {
+        let logits = [1.0, 3.0, -2.0];
+        let shares: Vec<f64> = (0..3)
+            .map(|at| log_likelihood(&logits, LlamaToken(at)).exp())
+            .collect();
+        assert!(
+            (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9,
+            "{shares:?}"
+        );
+        assert!(shares[1] > shares[0] && shares[0] > shares[2]);
+        assert_eq!(log_likelihood(&logits, LlamaToken(3)).exp(), 0.0);
     }
 }

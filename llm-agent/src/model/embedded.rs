@@ -19,6 +19,10 @@ use crate::grammar::matcher::Matcher;
 
 /// Tokens that the context holds: prompt and answer.
 const CONTEXT_TOKENS: u32 = 4096;
+/// The same for a model that reads slotted sentences: those are short.
+const SHORT_CONTEXT_TOKENS: u32 = 1024;
+/// What the metadata of a model that writes short form has.
+const SHORT_FORM_KEY: &str = "proviso.short_form";
 /// Tokens read in one go. Between two goes the model looks whether it is still
 /// wanted, so this bounds how long a cancelled request occupies it.
 const CHUNK: usize = 64;
@@ -34,6 +38,8 @@ pub struct Embedded {
     known: Vec<LlamaToken>,
     /// Where the logits of the last token are in the last batch.
     last: i32,
+    /// Whether it was trained to write plans in short form.
+    is_short: bool,
 }
 
 /// Initialises llama.cpp, once in a process; it stays quiet.
@@ -66,10 +72,18 @@ impl Embedded {
         let model = LlamaModel::load_from_file(backend, fast_copy(path), &parameters)
             .map_err(|e| failed(e.to_string()))?;
         let model: &'static LlamaModel = Box::leak(Box::new(model));
+        let is_short = model
+            .meta_val_str(SHORT_FORM_KEY)
+            .is_ok_and(|value| value == "1");
+        let context_tokens = if is_short {
+            SHORT_CONTEXT_TOKENS
+        } else {
+            CONTEXT_TOKENS
+        };
         let threads = i32::try_from(threads).unwrap_or(1);
         let chunk = u32::try_from(CHUNK).unwrap_or(u32::MAX);
         let parameters = LlamaContextParams::default()
-            .with_n_ctx(NonZeroU32::new(CONTEXT_TOKENS.min(model.n_ctx_train())))
+            .with_n_ctx(NonZeroU32::new(context_tokens.min(model.n_ctx_train())))
             .with_n_batch(chunk)
             .with_n_ubatch(chunk)
             .with_n_threads(threads)
@@ -86,6 +100,7 @@ impl Embedded {
             context,
             known: Vec::new(),
             last: 0,
+            is_short,
         })
     }
 
@@ -144,24 +159,38 @@ impl Embedded {
         Ok(())
     }
 
-    /// Writes within the grammar until it is complete or `max_tokens` are out.
+    /// Writes within the grammar until it is complete, the model ends it, or
+    /// `max_tokens` are out.
     fn write(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError> {
         let mut chooser = Chooser::new(self.model, &job.grammar.to_string())?;
         let mut matcher = Matcher::new(job.grammar);
+        let mut written = Vec::new();
         let mut undecoded = Vec::new();
         let mut out = Completion::default();
         while out.generated_tokens < job.max_tokens {
             watch.check()?;
-            let next = self.next(&mut chooser, &matcher, undecoded.is_empty())?;
+            let forced = self.forced(&matcher, &out.text, &written);
+            let next = if undecoded.is_empty() && !forced.is_empty() {
+                chooser.accept(&forced)?;
+                forced
+            } else {
+                let (token, likelihood) = chooser.choose(self.context.get_logits_ith(self.last))?;
+                out.log_likelihood += likelihood;
+                if chooser.is_end(token) {
+                    break;
+                }
+                vec![token]
+            };
             for token in &next {
                 undecoded.extend(self.model.vocab().token_to_piece(*token, false, None));
             }
+            written.extend_from_slice(&next);
             let new = whole_text(&mut undecoded);
             matcher.advance(&new);
             out.text.push_str(&new);
             out.generated_tokens += next.len();
             watch.note_generated(out.generated_tokens);
-            if chooser.is_complete() {
+            if matcher.must_end() {
                 break;
             }
             for chunk in next.chunks(CHUNK) {
@@ -171,33 +200,30 @@ impl Embedded {
         Ok(out)
     }
 
-    /// The tokens to go on with: as many as need no choosing, or one chosen.
-    fn next(
-        &self,
-        chooser: &mut Chooser<'_>,
-        matcher: &Matcher<'_>,
-        is_whole: bool,
-    ) -> Result<Vec<LlamaToken>, ModelError> {
-        if is_whole {
-            let forced = matcher.forced();
-            // Up to the end of the last word only: the signs after it usually
-            // share a token with what follows, and that has yet to be chosen.
-            let words = forced.trim_end_matches(|letter: char| !letter.is_alphanumeric());
-            if !words.is_empty() {
-                let tokens = self.tokens(words);
-                chooser.accept(&tokens)?;
-                return Ok(tokens);
-            }
+    /// The tokens that must come next, cut as the model's own vocabulary cuts
+    /// the whole text. The last is left out: it may share a token with what
+    /// follows it, and that has yet to be chosen.
+    fn forced(&self, matcher: &Matcher<'_>, text: &str, written: &[LlamaToken]) -> Vec<LlamaToken> {
+        let forced = matcher.forced();
+        if forced.is_empty() {
+            return Vec::new();
         }
-        chooser
-            .choose(self.context.get_logits_ith(self.last))
-            .map(|token| vec![token])
+        let mut all = self.tokens(&format!("{text}{forced}"));
+        all.pop();
+        match all.strip_prefix(written) {
+            Some(new) => new.to_vec(),
+            None => Vec::new(),
+        }
     }
 }
 
 impl Model for Embedded {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn writes_short_form(&self) -> bool {
+        self.is_short
     }
 
     fn warm(&mut self, fixed: &str, watch: &Watch) -> Result<(), ModelError> {

@@ -26,7 +26,7 @@ pub struct Job<'a> {
 }
 
 /// What a model said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Completion {
     /// The text, within the grammar; cut short if it took too many tokens.
     pub text: String,
@@ -34,6 +34,8 @@ pub struct Completion {
     pub prompt_tokens: usize,
     /// Tokens written, those without a choice included.
     pub generated_tokens: usize,
+    /// How likely the model holds the text to be: the natural logarithm.
+    pub log_likelihood: f64,
 }
 
 /// Why a model said nothing.
@@ -85,6 +87,11 @@ impl ModelError {
 pub trait Model {
     /// Its name, for people.
     fn name(&self) -> &str;
+
+    /// Whether it was trained to write plans in short form.
+    fn writes_short_form(&self) -> bool {
+        false
+    }
 
     /// Reads what all prompts begin with, so that no request has to wait for it.
     ///

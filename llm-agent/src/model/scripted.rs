@@ -11,6 +11,10 @@ pub struct Scripted {
     answers: VecDeque<String>,
     /// How long each answer takes.
     pub pause: Duration,
+    /// How likely it holds each answer to be.
+    pub log_likelihood: f64,
+    /// Whether its answers are in short form.
+    pub is_short: bool,
 }
 
 impl Scripted {
@@ -19,7 +23,7 @@ impl Scripted {
     pub fn saying(answers: &[&str]) -> Self {
         Self {
             answers: answers.iter().map(|answer| (*answer).into()).collect(),
-            pause: Duration::ZERO,
+            ..Self::default()
         }
     }
 }
@@ -27,6 +31,10 @@ impl Scripted {
 impl Model for Scripted {
     fn name(&self) -> &str {
         "scripted"
+    }
+
+    fn writes_short_form(&self) -> bool {
+        self.is_short
     }
 
     fn warm(&mut self, _fixed: &str, _watch: &Watch) -> Result<(), ModelError> {
@@ -48,6 +56,7 @@ impl Model for Scripted {
             text,
             prompt_tokens: 10,
             generated_tokens: 5,
+            log_likelihood: self.log_likelihood,
         })
     }
 }

@@ -5,6 +5,8 @@ pub mod snapshot;
 
 use proviso_abi::System;
 
+use crate::slots::Slotted;
+
 /// How many examples a request shows.
 const EXAMPLES: usize = 4;
 
@@ -27,6 +29,13 @@ pub fn request(system: &System, sentence: &str) -> String {
     }
     turn(&mut text, &snapshot::harmless(sentence));
     text
+}
+
+/// What a model that writes short form reads: a slotted sentence with its facts.
+/// Training data is made by the same code, so this is all there is to it.
+#[must_use]
+pub fn slotted(slotted: &Slotted) -> String {
+    snapshot::harmless(&slotted.input()) + "\n=>"
 }
 
 /// A sentence, and the beginning of the answer to it.
