@@ -16,9 +16,13 @@ extern crate alloc;
 pub mod action;
 pub mod bounded;
 pub mod describe;
+pub mod handle;
+pub mod ipc;
 pub mod layout;
 pub mod outcome;
 pub mod plan;
+#[cfg(any(test, feature = "std"))]
+pub mod reference;
 pub mod report;
 pub mod snapshot;
 pub mod syscall;
@@ -29,6 +33,7 @@ pub mod words;
 
 pub use action::{Action, ActionKind, Class, Field, FieldKind};
 pub use bounded::{List, Text};
+pub use handle::{Handle, ObjectKind, Rights};
 pub use outcome::{Effect, IntentEvent, Reason, Rejection};
 pub use plan::Plan;
 pub use snapshot::System;

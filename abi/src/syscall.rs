@@ -1,25 +1,120 @@
 //! The system calls and their errors, each defined once.
 //!
-//! A program puts the call's number in `rax` and up to four arguments in `rdi`,
-//! `rsi`, `rdx` and `r10`; `syscall` changes `rax` (the result), `rcx` and
-//! `r11`. A result below zero is an [`Error`]. Misuse that no correct program
-//! commits (an unknown call, memory that is not the caller's) is a fault: the
-//! caller crashes, and its record says why.
+//! From the one table below come the numbers, the typed [`Request`] that both
+//! sides use (a program encodes one into registers, the kernel decodes it and
+//! its dispatcher must have an arm for every call), what the kernel checks of a
+//! call's handle before it does anything, the fuzzer, and `docs/syscalls.md`.
+//!
+//! A program puts the call's number in `rax` and up to six arguments in `rdi`,
+//! `rsi`, `rdx`, `r10`, `r8` and `r9`; `syscall` changes `rax` (the result),
+//! `rcx` and `r11`, and calls that bring a message also the arguments'
+//! registers. A result below zero is an [`Error`]. Misuse that no correct
+//! program commits (an unknown call, memory that is not the caller's) is a
+//! fault: the caller crashes, and its record says why.
 
 use core::fmt;
+
+use crate::handle::{Handle, ObjectKind, Rights};
 
 /// A pause or wait without an end.
 pub const FOREVER: u64 = u64::MAX;
 /// The most bytes that one call reads from or writes to its caller's memory.
 pub const MAX_BUFFER: usize = 32 * 1024;
+/// Registers that carry arguments.
+pub const REGISTERS: usize = 6;
 
-/// The table: `number Variant name(arguments) -> result`.
+/// Memory that the caller names: where it begins, and its length in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Buffer {
+    /// Where it begins.
+    pub address: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+/// The words of a message.
+pub type Words = [u64; crate::ipc::WORDS];
+
+/// The address of an [`crate::ipc::Envelope`], or 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EnvelopeAt(pub u64);
+
+/// How an argument looks; for the reference, and for those who make calls up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// A number.
+    Number,
+    /// A handle of the caller's.
+    Handle,
+    /// An address and a length.
+    Buffer,
+    /// Four words.
+    Words,
+    /// The address of an envelope, or 0.
+    Envelope,
+}
+
+/// What can be an argument: so many registers.
+trait Argument: Sized {
+    const KIND: ArgumentKind;
+    const REGISTERS: usize;
+    fn decode(registers: &mut impl Iterator<Item = u64>) -> Self;
+    fn encode(self, put: &mut impl FnMut(u64));
+}
+
+macro_rules! arguments {
+    ($($type:ty, $kind:ident, $count:literal, |$next:ident| $decode:expr, |$value:ident, $put:ident| $encode:expr;)+) => {
+        $(impl Argument for $type {
+            const KIND: ArgumentKind = ArgumentKind::$kind;
+            const REGISTERS: usize = $count;
+            fn decode(registers: &mut impl Iterator<Item = u64>) -> Self {
+                let mut $next = || registers.next().unwrap_or(0);
+                $decode
+            }
+            fn encode(self, $put: &mut impl FnMut(u64)) {
+                let $value = self;
+                $encode
+            }
+        })+
+    };
+}
+
+arguments! {
+    u64, Number, 1, |next| next(), |value, put| put(value);
+    Handle, Handle, 1, |next| Self(next()), |value, put| put(value.0);
+    Buffer, Buffer, 2, |next| Self { address: next(), length: next() },
+        |value, put| { put(value.address); put(value.length) };
+    Words, Words, 4, |next| [next(), next(), next(), next()],
+        |value, put| value.into_iter().for_each(put);
+    EnvelopeAt, Envelope, 1, |next| Self(next()), |value, put| put(value.0);
+}
+
+/// What a call needs of the handle that is its first argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// The kind of object; none means that any will do.
+    pub kind: Option<ObjectKind>,
+    /// The rights.
+    pub rights: Rights,
+}
+
+const fn needs(kind: ObjectKind, rights: Rights) -> Option<Needs> {
+    let kind = Some(kind);
+    Some(Needs { kind, rights })
+}
+
+const fn any(rights: Rights) -> Option<Needs> {
+    Some(Needs { kind: None, rights })
+}
+
+/// The table: `number Variant "name" (arguments) on what handle -> "result" fails [errors]`.
 macro_rules! syscalls {
-    ($($(#[$doc:meta])+ $number:literal $variant:ident $name:literal ($($argument:literal),*) -> $result:literal)+) => {
+    ($($(#[doc = $doc:literal])+ $number:literal $variant:ident $name:literal
+        ($($field:ident: $type:ty),*) on $needs:expr => $result:literal fails [$($error:ident)*];)+) => {
         /// A system call.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[repr(u64)]
-        pub enum Syscall { $($(#[$doc])+ $variant = $number,)+ }
+        pub enum Syscall { $($(#[doc = $doc])+ $variant = $number,)+ }
 
         impl Syscall {
             /// Every call, by number.
@@ -37,10 +132,77 @@ macro_rules! syscalls {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What its arguments mean, in order, and what it returns.
+            /// What it does, in sentences.
             #[must_use]
-            pub const fn signature(self) -> (&'static [&'static str], &'static str) {
-                match self { $(Self::$variant => (&[$($argument),*], $result),)+ }
+            pub const fn text(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &[$($doc),+],)+ }
+            }
+
+            /// Its arguments, in order: name, kind, how many registers.
+            #[must_use]
+            pub const fn arguments(self) -> &'static [(&'static str, ArgumentKind, usize)] {
+                match self {
+                    $(Self::$variant => &[$((
+                        stringify!($field),
+                        <$type as Argument>::KIND,
+                        <$type as Argument>::REGISTERS,
+                    )),*],)+
+                }
+            }
+
+            /// What it needs of its handle, if it has one.
+            #[must_use]
+            pub const fn needs(self) -> Option<Needs> {
+                match self { $(Self::$variant => $needs,)+ }
+            }
+
+            /// What it returns.
+            #[must_use]
+            pub const fn result(self) -> &'static str {
+                match self { $(Self::$variant => $result,)+ }
+            }
+
+            /// How it can fail, beside what a bad handle comes to.
+            #[must_use]
+            pub const fn errors(self) -> &'static [Error] {
+                match self { $(Self::$variant => &[$(Error::$error),*],)+ }
+            }
+        }
+
+        /// A call with its arguments.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the table is the documentation")]
+        pub enum Request { $($(#[doc = $doc])+ $variant { $($field: $type),* },)+ }
+
+        impl Request {
+            /// Makes sense of registers.
+            #[must_use]
+            pub fn decode(call: Syscall, registers: &[u64; REGISTERS]) -> Self {
+                let mut registers = registers.iter().copied();
+                match call {
+                    $(Syscall::$variant => Self::$variant {
+                        $($field: <$type as Argument>::decode(&mut registers)),*
+                    },)+
+                }
+            }
+
+            /// The call and its registers.
+            #[must_use]
+            pub fn encode(self) -> (Syscall, [u64; REGISTERS]) {
+                let mut registers = [0; REGISTERS];
+                let mut free = registers.iter_mut();
+                let mut put = |value: u64| {
+                    if let Some(register) = free.next() {
+                        *register = value;
+                    }
+                };
+                let call = match self {
+                    $(Self::$variant { $($field),* } => {
+                        $($field.encode(&mut put);)*
+                        Syscall::$variant
+                    })+
+                };
+                (call, registers)
             }
         }
     };
@@ -48,35 +210,77 @@ macro_rules! syscalls {
 
 syscalls! {
     /// Ends the caller.
-    0 Exit "exit" ("code") -> "never"
+    0 Exit "exit" (code: u64) on None => "never" fails [];
     /// Lets others of the same priority run.
-    1 Yield "yield" () -> "0"
+    1 Yield "yield" () on None => "0" fails [];
     /// Waits.
-    2 Sleep "sleep" ("duration_ns") -> "0"
+    2 Sleep "sleep" (duration_ns: u64) on None => "0" fails [];
     /// Tells the time since boot.
-    3 Clock "clock" () -> "nanoseconds"
+    3 Clock "clock" () on None => "nanoseconds" fails [];
     /// Writes text to the console and the log.
-    4 Write "write" ("address", "length") -> "bytes written"
-    /// Reads what was typed. Only the console's owner may. Returns
-    /// [`Error::Interrupted`] once when other output has overwritten the line.
-    5 Read "read" ("address", "length", "timeout_ns") -> "bytes read"
+    4 Write "write" (text: Buffer) on None => "bytes written" fails [TooLong];
+    /// Reads what was typed. Only the console's owner may. `Interrupted` comes
+    /// once when other output has overwritten the line.
+    5 Read "read" (buffer: Buffer, timeout_ns: u64) on None => "bytes read"
+        fails [NotPermitted Interrupted TimedOut TooLong];
     /// Adds zeroed memory to the end of the heap, rounded up to pages.
-    6 Grow "grow" ("bytes") -> "address of the new memory"
+    6 Grow "grow" (bytes: u64) on None => "address of the new memory" fails [NoMemory];
     /// Makes a natural-language system call (`kind` 0, text) or submits a plan
     /// of the caller's own (`kind` 1, postcard).
-    7 Submit "submit" ("kind", "address", "length") -> "intent"
-    /// Waits for the next [`crate::IntentEvent`] of an intent of the caller's.
-    8 Follow "follow" ("intent", "address", "length", "timeout_ns") -> "bytes of the event"
+    7 Submit "submit" (kind: u64, request: Buffer) on None => "intent" fails [Full Invalid TooLong];
+    /// Waits for the next event of an intent of the caller's.
+    8 Follow "follow" (intent: u64, buffer: Buffer, timeout_ns: u64) on None => "bytes of the event"
+        fails [NoSuchIntent TimedOut TooLong];
     /// Gives up an intent of the caller's: no plan of it will take effect.
-    9 Cancel "cancel" ("intent") -> "0"
-    /// Sends a message to a process.
-    10 Send "send" ("pid", "address", "length") -> "0"
-    /// Waits for a message.
-    11 Receive "receive" ("address", "length", "timeout_ns") -> "sender << 32 | bytes"
-    /// Finds the lowest-numbered living process of a name.
-    12 Find "find" ("address", "length") -> "pid"
-    /// Waits for the next [`crate::outcome::ExitRecord`]. Only init may.
-    13 Watch "watch" ("address", "length", "timeout_ns") -> "bytes of the record"
+    9 Cancel "cancel" (intent: u64) on None => "0" fails [NoSuchIntent];
+    /// Calls whoever receives on an endpoint and waits for the reply, whose
+    /// words come back in the registers of these and whose handle comes in `rdi`.
+    10 Call "call" (endpoint: Handle, words: Words, envelope: EnvelopeAt)
+        on needs(ObjectKind::Endpoint, Rights::CALL) => "bytes of the reply"
+        fails [Dead Deadlock Unanswered TimedOut TooLong Full BadHandle];
+    /// Waits for a call or a letter: its words come in the registers of `words`,
+    /// the caller's badge in `rdi`, a handle in `r9`. Whoever was received
+    /// before and not answered fails with `Unanswered`.
+    11 Receive "receive" (endpoint: Handle, words: Words, envelope: EnvelopeAt)
+        on needs(ObjectKind::Endpoint, Rights::RECEIVE) => "bytes of the message; bit 32 is set for a call"
+        fails [Busy TimedOut TooLong];
+    /// Answers whoever was received last, and receives. Where nobody waits for
+    /// the answer any more it only receives.
+    12 ReplyReceive "reply_receive" (endpoint: Handle, words: Words, envelope: EnvelopeAt)
+        on needs(ObjectKind::Endpoint, Rights::RECEIVE) => "as for receive"
+        fails [Busy TimedOut TooLong];
+    /// Leaves a letter for a process and does not wait. It must be the process's
+    /// own endpoint, the one that it was started with.
+    13 Send "send" (endpoint: Handle, letter: Buffer)
+        on needs(ObjectKind::Endpoint, Rights::CALL) => "0" fails [Dead Full TooLong];
+    /// Gives a handle to the own endpoint of the lowest-numbered living process
+    /// of a name; its badge is the caller's process number. Asked again, it
+    /// gives the same handle.
+    14 Open "open" (directory: Handle, name: Buffer)
+        on needs(ObjectKind::Directory, Rights::READ) => "handle"
+        fails [NoSuchProcess NotPermitted Full TooLong];
+    /// Waits for the next record of how a process ended.
+    15 Watch "watch" (ends: Handle, buffer: Buffer, timeout_ns: u64)
+        on needs(ObjectKind::Ends, Rights::WAIT) => "bytes of the record"
+        fails [TimedOut TooLong];
+    /// Makes an object (`kind` 0 an endpoint, 1 a notification).
+    16 Create "create" (kind: u64) on None => "handle" fails [Full Invalid];
+    /// Makes another handle to the same object, with those of `rights` that the
+    /// first has. A badge that the first has stays; where it has none (0) the
+    /// copy gets this one.
+    17 Copy "copy" (handle: Handle, rights: u64, badge: u64) on any(Rights::COPY) => "handle"
+        fails [Full];
+    /// Gives a handle up. Copies of it stay.
+    18 Close "close" (handle: Handle) on any(Rights::NONE) => "0" fails [];
+    /// Takes away every handle that was copied from this one, by whomever, and
+    /// the copies of those.
+    19 Revoke "revoke" (handle: Handle) on any(Rights::NONE) => "how many" fails [];
+    /// Sets bits of a notification and wakes who waits for it.
+    20 Notify "notify" (notification: Handle, bits: u64)
+        on needs(ObjectKind::Notification, Rights::NOTIFY) => "0" fails [];
+    /// Waits until bits of a notification are set, and clears them.
+    21 Wait "wait" (notification: Handle, timeout_ns: u64)
+        on needs(ObjectKind::Notification, Rights::WAIT) => "the bits" fails [TimedOut Busy];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.
@@ -123,6 +327,12 @@ errors! {
     -7 TooLong "more bytes than fit"
     -8 Interrupted "interrupted by output of others"
     -9 Invalid "an argument makes no sense"
+    -10 BadHandle "no such handle"
+    -11 WrongObject "the handle is for another kind of object"
+    -12 Dead "the other side is no more"
+    -13 Deadlock "everybody would wait for everybody else"
+    -14 Unanswered "the other side went on without an answer"
+    -15 Busy "somebody else waits there already"
 }
 
 /// The result register of a call: a value of at most 63 bits, or an error.
@@ -154,10 +364,27 @@ mod tests {
     fn numbers_are_dense_and_find_their_call() {
         for (number, call) in Syscall::ALL.iter().enumerate() {
             assert_eq!(Syscall::from_number(number as u64), Some(*call));
-            assert!(call.signature().0.len() <= 4, "{}", call.name());
+            let count: usize = call.arguments().iter().map(|(.., count)| count).sum();
+            assert!(count <= REGISTERS, "{}", call.name());
+            // What needs a handle has it in the first place, and only that.
+            let first = call.arguments().first().map(|(_, kind, _)| *kind);
+            assert_eq!(call.needs().is_some(), first == Some(ArgumentKind::Handle));
         }
         assert_eq!(Syscall::from_number(Syscall::ALL.len() as u64), None);
         assert_eq!(Syscall::from_number(u64::MAX), None);
+    }
+
+    #[test]
+    fn requests_round_trip() {
+        for call in Syscall::ALL {
+            let count: usize = call.arguments().iter().map(|(.., count)| count).sum();
+            let mut registers = [0; REGISTERS];
+            for (register, value) in registers.iter_mut().take(count).zip(1..) {
+                *register = value;
+            }
+            let request = Request::decode(*call, &registers);
+            assert_eq!(request.encode(), (*call, registers), "{request:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use proviso_hal::power::Exit;
 use proviso_hal::space::KernelRoot;
 use proviso_hal::task::Task;
 use proviso_hal::{clock, heap, interrupts, power, serial, virtio};
-use proviso_kernel_core::machine::{Access, BadAddress, Machine, NoMemory, Trap};
+use proviso_kernel_core::machine::{Access, BadAddress, Machine, NoMemory, Trap, Words};
 
 /// The processor, the memory and the devices.
 pub struct Hardware {
@@ -98,6 +98,10 @@ impl Machine for Hardware {
 
     fn set_result(&mut self, task: &mut Task, result: u64) {
         task.set_result(result);
+    }
+
+    fn set_words(&mut self, task: &mut Task, first: u64, words: Words, last: u64) {
+        task.set_words(first, words, last);
     }
 
     fn instruction(&self, task: &Task) -> u64 {

@@ -4,7 +4,7 @@ use core::arch::asm;
 use core::cell::UnsafeCell;
 
 use proviso_abi::layout::{HEAP_BASE, PAGE, PROGRAM_BASE, STACK_SIZE, STACK_TOP, USER_END};
-use proviso_abi::syscall::Syscall;
+use proviso_abi::syscall::{Buffer, REGISTERS, Request, Syscall};
 
 use crate::{raw, system};
 
@@ -140,12 +140,16 @@ fn overflow_stack() {
 
 fn bad_syscall() {
     // SAFETY: no call has this number, so no memory is named.
-    let _ = unsafe { raw::call_number(9999, [0; 4]) };
+    let _ = unsafe { raw::call_number(9999, [0; REGISTERS]) };
 }
 
 fn bad_pointer() {
+    let text = Buffer {
+        address: KERNEL_ADDRESS,
+        length: 16,
+    };
     // SAFETY: the kernel is asked to read, not to write.
-    let _ = unsafe { raw::call(Syscall::Write, [KERNEL_ADDRESS, 16, 0, 0]) };
+    let _ = unsafe { raw::call(Request::Write { text }) };
 }
 
 /// Memory that a storm lets the kernel write to; nobody reads it.
@@ -194,7 +198,7 @@ pub fn storm(seed: u64) -> ! {
             0 => random(300) as u64,
             _ => odd.get(random(odd.len())).copied().unwrap_or(0),
         };
-        let arguments = [argument(), argument(), argument(), argument()];
+        let arguments = [(); REGISTERS].map(|()| argument());
         // Anything but the exit, which would end the storm.
         let number = 1 + random(Syscall::ALL.len() - 1) as u64;
         // What can be read would be shown: code on the console helps nobody.

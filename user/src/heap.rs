@@ -7,7 +7,7 @@ use core::ptr;
 
 use linked_list_allocator::Heap;
 use proviso_abi::layout::PAGE;
-use proviso_abi::syscall::{Error, Syscall};
+use proviso_abi::syscall::{Error, Request};
 
 use crate::raw;
 
@@ -74,7 +74,7 @@ fn extend(heap: &mut Heap, bytes: u64) -> Result<u64, Error> {
         .checked_next_multiple_of(PAGE)
         .ok_or(Error::NoMemory)?;
     // SAFETY: the kernel maps new memory and writes to none that exists.
-    let start = unsafe { raw::call(Syscall::Grow, [bytes, 0, 0, 0]) }?;
+    let start = unsafe { raw::call(Request::Grow { bytes }) }?;
     let size = usize::try_from(bytes).map_err(|_| Error::NoMemory)?;
     if heap.size() == 0 {
         // SAFETY: 1. The kernel has just mapped `size` bytes there, readable
@@ -109,8 +109,11 @@ pub fn claim(bytes: usize) -> Result<&'static mut [u8], Error> {
     if bytes == 0 || HEAP.with(|heap| heap.size()) > 0 {
         return Err(Error::Invalid);
     }
+    let request = Request::Grow {
+        bytes: bytes as u64,
+    };
     // SAFETY: the kernel maps new memory and writes to none that exists.
-    let start = unsafe { raw::call(Syscall::Grow, [bytes as u64, 0, 0, 0]) }?;
+    let start = unsafe { raw::call(request) }?;
     // SAFETY: 1. The kernel has just mapped that much there, for the life of
     // the process. 2. Nobody else has it: the heap begins above it.
     Ok(unsafe { core::slice::from_raw_parts_mut(start as *mut u8, bytes) })

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use postcard::{from_bytes, to_allocvec};
-use proviso_abi::syscall::{Error, MAX_BUFFER, SUBMIT_PLAN, SUBMIT_SENTENCE, Syscall};
+use proviso_abi::syscall::{Error, MAX_BUFFER, Request, SUBMIT_PLAN, SUBMIT_SENTENCE};
 use proviso_abi::{IntentEvent, Plan};
 
 use crate::raw;
@@ -41,9 +41,9 @@ pub fn submit_plan(plan: &Plan) -> Result<Intent, Error> {
 /// # Errors
 /// [`Error::Invalid`] if `kind` or the bytes make no sense, and as for the others.
 pub fn submit(kind: u64, bytes: &[u8]) -> Result<Intent, Error> {
-    let [address, length] = raw::readable(bytes);
+    let request = raw::readable(bytes);
     // SAFETY: the kernel reads `bytes` and writes nothing.
-    let number = unsafe { raw::call(Syscall::Submit, [kind, address, length, 0]) }?;
+    let number = unsafe { raw::call(Request::Submit { kind, request }) }?;
     Ok(Intent::from_number(number))
 }
 
@@ -71,10 +71,13 @@ impl Intent {
         if self.buffer.is_empty() {
             self.buffer = vec![0; MAX_BUFFER];
         }
-        let [address, length] = raw::writable(&mut self.buffer);
-        let arguments = [self.number, address, length, nanoseconds(timeout)];
+        let request = Request::Follow {
+            intent: self.number,
+            buffer: raw::writable(&mut self.buffer),
+            timeout_ns: nanoseconds(timeout),
+        };
         // SAFETY: the kernel writes to the buffer alone, which is ours.
-        let length = to_size(unsafe { raw::call(Syscall::Follow, arguments) }?);
+        let length = to_size(unsafe { raw::call(request) }?);
         let event = self.buffer.get(..length).ok_or(Error::Invalid)?;
         from_bytes(event).map_err(|_| Error::Invalid)
     }
@@ -97,7 +100,8 @@ impl Intent {
     /// # Errors
     /// [`Error::NoSuchIntent`] if it is over already.
     pub fn cancel(&self) -> Result<(), Error> {
+        let intent = self.number;
         // SAFETY: the call names no memory.
-        unsafe { raw::call(Syscall::Cancel, [self.number, 0, 0, 0]) }.map(|_| ())
+        unsafe { raw::call(Request::Cancel { intent }) }.map(|_| ())
     }
 }

@@ -290,8 +290,10 @@ impl<M: Machine> Kernel<M> {
                     .filter_map(|(pid, to)| self.set_limit(*pid, *to))
                     .collect(),
             ),
-            Operation::Connect(pairs) => Effect::Connected(self.relate(pairs, true)),
-            Operation::Disconnect(pairs) => Effect::Disconnected(self.relate(pairs, false)),
+            Operation::Connect(pairs) => Effect::Connected(self.relate(machine, pairs, true)),
+            Operation::Disconnect(pairs) => {
+                Effect::Disconnected(self.relate(machine, pairs, false))
+            }
             Operation::SetRule(rule) => {
                 Effect::RuleSet(self.rules.set(rule.clone(), order.principal))
             }
@@ -319,13 +321,22 @@ impl<M: Machine> Kernel<M> {
         Effect::Undone(changes.iter().map(|change| change.what.clone()).collect())
     }
 
-    fn relate(&mut self, pairs: &[(Pid, Pid)], may_call: bool) -> Vec<(ProcessName, ProcessName)> {
+    /// Opens or closes a name to processes; with the name go the handles.
+    fn relate(
+        &mut self,
+        machine: &mut M,
+        pairs: &[(Pid, Pid)],
+        may_call: bool,
+    ) -> Vec<(ProcessName, ProcessName)> {
         let mut done = Vec::new();
         for (from, to) in pairs {
             match may_call {
                 true => self.relations.mend(*from, *to),
                 false => self.relations.cut(*from, *to),
             };
+            if !may_call {
+                self.sever(machine, *from, *to);
+            }
             let title = |pid: &Pid| self.table.get(*pid).map(Process::title);
             done.extend(title(from).zip(title(to)));
         }
@@ -433,7 +444,10 @@ impl<M: Machine> Kernel<M> {
             .table
             .get_mut(to)
             .filter(|process| process.is_alive())?;
-        process.mailbox.push(sender, message.as_bytes()).ok()?;
+        process
+            .mailbox
+            .push(sender.into(), message.as_bytes())
+            .ok()?;
         let title = process.title();
         self.advance(machine, to);
         Some(title)

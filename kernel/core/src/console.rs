@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use proviso_abi::{INIT, Pid};
+use proviso_abi::{INIT, Pid, Priority};
 
 use crate::kernel::Kernel;
 use crate::log;
@@ -42,11 +42,20 @@ impl<M: Machine> Kernel<M> {
 
     /// How a process is scheduled. A caretaker gets its turn whatever its
     /// priority: one realtime process that never waits would lock the person
-    /// out for good.
+    /// out for good. And who is waited for is as urgent as who waits.
     pub(crate) fn standing(&self, process: &Process<M::Task>) -> Standing {
         Standing {
-            priority: process.priority,
+            priority: process.priority.max(process.inherited),
             is_caretaker: self.is_caretaker(process.pid),
+        }
+    }
+
+    /// How urgent a process is to those it calls.
+    pub(crate) fn level(&self, process: &Process<M::Task>) -> Priority {
+        if self.is_caretaker(process.pid) {
+            Priority::Realtime
+        } else {
+            process.priority.max(process.inherited)
         }
     }
 

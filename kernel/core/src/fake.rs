@@ -25,6 +25,8 @@ pub struct PoweredOff {
 pub struct FakeTask {
     pub pid: Pid,
     pub result: Option<u64>,
+    /// What the last message brought: `rdi`, the words, `r9`.
+    pub heard: (u64, [u64; 4], u64),
     pub start: (u64, u64, [u64; 3]),
     pages: BTreeMap<u64, (Access, Vec<u8>)>,
     tables: BTreeSet<(u32, u64)>,
@@ -95,7 +97,7 @@ impl FakeMachine {
             free: frames - 100,
             total: frames,
             kernel: 100,
-            heap: 2 << 20,
+            heap: (frames * PAGE / 64).max(2 << 20),
             scripts: BTreeMap::new(),
             ran: Vec::new(),
             maps_left: None,
@@ -209,6 +211,10 @@ impl Machine for FakeMachine {
 
     fn set_result(&mut self, task: &mut FakeTask, result: u64) {
         assert_eq!(task.result.replace(result), None, "answers a call once");
+    }
+
+    fn set_words(&mut self, task: &mut FakeTask, first: u64, words: [u64; 4], last: u64) {
+        task.heard = (first, words, last);
     }
 
     fn instruction(&self, _: &FakeTask) -> u64 {

@@ -8,8 +8,8 @@
 //!
 //! | what | bound | at most |
 //! |---|---|---|
-//! | a process | 8 messages of 256 bytes, 8 arguments of 64, 204 bytes of output, its row in a view and a plan's dry run | 5 KiB |
-//! | processes | as many as then fit, [`most_living`] (112 in 2 MiB, 1,340 in 8 MiB) | the rest |
+//! | a process | 8 letters of 256 bytes, 8 arguments of 64, 204 bytes of output, 16 handles and objects, its row in a view and a plan's dry run | 6.5 KiB |
+//! | processes | as many as then fit, [`most_living`] (82 in 2 MiB, 1,027 in 8 MiB) | the rest |
 //! | log | 256 lines of 512 bytes | 150 KiB |
 //! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
 //! | rules | 16, each with the lives of 128 processes that it acted for | 40 KiB |
@@ -30,6 +30,7 @@ use proviso_abi::wire::IntentId;
 use proviso_abi::words::ShutdownMode;
 use proviso_abi::{Bytes, INIT, Name, Pid, Priority};
 
+use crate::capabilities::Capabilities;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::Periods;
 use crate::intents::Intents;
@@ -114,6 +115,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) scheduler: Scheduler<Pid>,
     /// When capped processes got their budgets last.
     pub(crate) periods: Periods,
+    pub(crate) capabilities: Capabilities,
     pub(crate) log: Log,
     pub(crate) tty: Tty,
     pub(crate) intents: Intents,
@@ -142,9 +144,11 @@ impl<M: Machine> Kernel<M> {
         init_args: Vec<Argument>,
         is_ansi: bool,
     ) -> Result<Self, BootError> {
+        let most_living = most_living(machine.heap_bytes().1);
         let mut kernel = Self {
             programs: check_programs(programs)?,
-            table: Table::new(most_living(machine.heap_bytes().1)),
+            table: Table::new(most_living),
+            capabilities: Capabilities::new(most_living),
             scheduler: Scheduler::default(),
             periods: Periods::default(),
             log: Log::default(),

@@ -50,6 +50,11 @@ impl<M: Machine> Kernel<M> {
             is_suspended: false,
             wait: None,
             mailbox: Mailbox::default(),
+            handles: None,
+            home: None,
+            message: None,
+            serving: None,
+            inherited: Priority::Idle,
             output: Output::default(),
             heap_pages: 0,
             cpu: CpuMeter::default(),
@@ -65,6 +70,7 @@ impl<M: Machine> Kernel<M> {
             format_args!("{title} started by process {parent}"),
         );
         self.table.insert(process);
+        self.equip(title.pid);
         self.settle(title.pid);
         title
     }
@@ -88,6 +94,7 @@ impl<M: Machine> Kernel<M> {
         process.started_ns = machine.now_ns();
         process.restarts = process.restarts.saturating_add(1);
         let title = process.title();
+        self.equip(pid);
         self.settle(pid);
         self.log.push(
             machine.now_ns(),
@@ -175,10 +182,14 @@ impl<M: Machine> Kernel<M> {
     ) -> Option<ProcessName> {
         self.flush_output(machine, pid);
         self.drop_intents(machine, pid);
-        self.scheduler.forget(pid);
         if self.current == Some(pid) {
             self.current = None;
         }
+        if let Some(wait) = self.table.get_mut(pid)?.wait.take() {
+            self.leave(pid, wait.event);
+        }
+        self.disarm(machine, pid);
+        self.scheduler.forget(pid);
         let process = self.table.get_mut(pid)?;
         if let Some(task) = process.task.take() {
             machine.destroy_task(task);

@@ -4,6 +4,7 @@
 //! a pretended machine. Nothing here can panic on what a process or the agent
 //! chose: such values come in as numbers and leave as errors.
 
+pub use proviso_abi::syscall::{REGISTERS, Words};
 use proviso_abi::words::ShutdownMode;
 
 /// There is no frame left, or the caller's budget does not allow one more.
@@ -36,7 +37,7 @@ pub enum Trap {
         /// The number, as the process gave it.
         number: u64,
         /// The arguments, as the process gave them.
-        arguments: [u64; 4],
+        arguments: [u64; REGISTERS],
     },
     /// It did something the processor refuses.
     Fault {
@@ -116,6 +117,9 @@ pub trait Machine {
     fn set_start(&mut self, task: &mut Self::Task, entry: u64, stack: u64, arguments: [u64; 3]);
     /// Sets the result of the system call that the task is in.
     fn set_result(&mut self, task: &mut Self::Task, result: u64);
+    /// Sets the registers that bring a message: `rdi`, the four of its words,
+    /// `r9`.
+    fn set_words(&mut self, task: &mut Self::Task, first: u64, words: Words, last: u64);
     /// Where the task goes on when it runs next; for crash records.
     fn instruction(&self, task: &Self::Task) -> u64;
     /// Gives back every frame of a task. The task must not be running.

@@ -1,14 +1,12 @@
-//! Messages that wait for a process: few, short, each with its sender.
+//! Letters that wait for a process: few, short, each with its sender.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use proviso_abi::Pid;
+use proviso_abi::ipc::MAX_LETTER;
 
 /// The most messages that wait for one process.
 pub const MAX_MESSAGES: usize = 8;
-/// The most bytes of one message.
-pub const MAX_MESSAGE: usize = 256;
 
 /// There is no room for one more message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +15,9 @@ pub struct Full;
 /// A message and who sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The sender, who may have ended since.
-    pub sender: Pid,
-    /// At most [`MAX_MESSAGE`] bytes.
+    /// What names the sender: the badge of the handle that it wrote to.
+    pub badge: u64,
+    /// At most [`MAX_LETTER`] bytes.
     pub bytes: Vec<u8>,
 }
 
@@ -30,16 +28,16 @@ pub struct Mailbox {
 }
 
 impl Mailbox {
-    /// Adds a message; what is longer than [`MAX_MESSAGE`] is cut.
+    /// Adds a message; what is longer than [`MAX_LETTER`] is cut.
     ///
     /// # Errors
     /// [`Full`] if [`MAX_MESSAGES`] wait already.
-    pub fn push(&mut self, sender: Pid, bytes: &[u8]) -> Result<(), Full> {
+    pub fn push(&mut self, badge: u64, bytes: &[u8]) -> Result<(), Full> {
         if self.letters.len() >= MAX_MESSAGES {
             return Err(Full);
         }
-        let bytes = bytes.get(..MAX_MESSAGE).unwrap_or(bytes).to_vec();
-        self.letters.push_back(Letter { sender, bytes });
+        let bytes = bytes.get(..MAX_LETTER).unwrap_or(bytes).to_vec();
+        self.letters.push_back(Letter { badge, bytes });
         Ok(())
     }
 
@@ -85,19 +83,19 @@ mod tests {
     #[test]
     fn messages_come_out_as_they_went_in_and_the_ninth_is_refused() {
         let mut mailbox = Mailbox::default();
-        for sender in 0..8 {
-            assert_eq!(mailbox.push(sender, &[sender as u8]), Ok(()));
+        for badge in 0..8 {
+            assert_eq!(mailbox.push(badge, &[badge as u8]), Ok(()));
         }
         assert_eq!(mailbox.push(9, b"x"), Err(Full));
         assert_eq!((mailbox.len(), mailbox.room()), (8, 0));
         assert_eq!(
             mailbox.pop(),
             Some(Letter {
-                sender: 0,
+                badge: 0,
                 bytes: vec![0]
             })
         );
-        assert_eq!(mailbox.first().map(|letter| letter.sender), Some(1));
+        assert_eq!(mailbox.first().map(|letter| letter.badge), Some(1));
     }
 
     #[test]
@@ -106,7 +104,7 @@ mod tests {
         assert!(mailbox.push(1, &[7; 1000]).is_ok());
         assert_eq!(
             mailbox.pop().map(|letter| letter.bytes.len()),
-            Some(MAX_MESSAGE)
+            Some(MAX_LETTER)
         );
     }
 }

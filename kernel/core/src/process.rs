@@ -10,9 +10,12 @@ use proviso_abi::value::Argument;
 use proviso_abi::wire::IntentId;
 use proviso_abi::{Bytes, Name, Pid, Priority};
 
+use crate::capabilities::TableId;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::CpuCap;
+use crate::ipc::Message;
 use crate::mailbox::Mailbox;
+use crate::object::ObjectId;
 use crate::output::Output;
 use crate::user_slice::UserSlice;
 use crate::view::UserId;
@@ -37,10 +40,27 @@ pub enum Event {
     Console(UserSlice),
     /// The next event of an intent of its own.
     Intent(IntentId, UserSlice),
-    /// A message.
-    Message(UserSlice),
+    /// A call or a letter at an endpoint.
+    Receive(ObjectId),
+    /// To be received at an endpoint.
+    Call(ObjectId),
+    /// The answer of the process that received its call.
+    Reply(Pid),
+    /// Bits of a notification.
+    Bits(ObjectId),
     /// The end of another process.
     Death(UserSlice),
+}
+
+impl Event {
+    /// The object that it is about, if it is about one.
+    #[must_use]
+    pub const fn object(self) -> Option<ObjectId> {
+        match self {
+            Self::Receive(id) | Self::Call(id) | Self::Bits(id) => Some(id),
+            _ => None,
+        }
+    }
 }
 
 /// What a process waits for, and for how long.
@@ -48,6 +68,8 @@ pub enum Event {
 pub struct Wait {
     /// What ends the wait early.
     pub event: Event,
+    /// When it began.
+    pub since_ns: u64,
     /// What ends it at the latest; [`FOREVER`] means nothing does.
     pub until_ns: u64,
 }
@@ -58,6 +80,7 @@ impl Wait {
     pub const fn new(event: Event, now_ns: u64, duration_ns: u64) -> Self {
         Self {
             event,
+            since_ns: now_ns,
             until_ns: now_ns.saturating_add(duration_ns),
         }
     }
@@ -75,7 +98,10 @@ impl Wait {
             Event::Time => "the clock",
             Event::Console(_) => "the console",
             Event::Intent(..) => "an intent",
-            Event::Message(_) => "a message",
+            Event::Receive(_) => "a message",
+            Event::Call(_) => "a call",
+            Event::Reply(_) => "a reply",
+            Event::Bits(_) => "a notification",
             Event::Death(_) => "a process's end",
         }
     }
@@ -106,8 +132,18 @@ pub struct Process<T> {
     pub is_suspended: bool,
     /// What it waits for, if it waits.
     pub wait: Option<Wait>,
-    /// Messages for it.
+    /// Letters for it.
     pub mailbox: Mailbox,
+    /// Its handle table, as long as it lives.
+    pub handles: Option<TableId>,
+    /// Its own endpoint, as long as somebody can receive there.
+    pub home: Option<ObjectId>,
+    /// What it says in the call, reply or receive that it is in.
+    pub message: Option<Message>,
+    /// Whose call it has received and not answered.
+    pub serving: Option<Pid>,
+    /// How urgent those are who wait for it.
+    pub inherited: Priority,
     /// Output that is not a whole line yet.
     pub output: Output,
     /// Pages of its heap.
@@ -180,6 +216,9 @@ impl<T> Process<T> {
         self.is_suspended = false;
         self.wait = None;
         self.mailbox.clear();
+        self.message = None;
+        self.serving = None;
+        self.inherited = Priority::Idle;
         self.output = Output::default();
         self.heap_pages = 0;
     }

@@ -4,14 +4,22 @@
 //! calls that do not exist end it with a record that says so; everything else
 //! that makes no sense is an error in its result register.
 
+use proviso_abi::handle::Rights;
+use proviso_abi::ipc::{Envelope, MAX_LETTER};
 use proviso_abi::layout::{HEAP_BASE, HEAP_SPAN, PAGE};
-use proviso_abi::syscall::{Error, SUBMIT_PLAN, SUBMIT_SENTENCE, Syscall};
-use proviso_abi::{INIT, Pid};
+use proviso_abi::syscall::{
+    ArgumentKind, Buffer, EnvelopeAt, Error, REGISTERS, Request, SUBMIT_PLAN, SUBMIT_SENTENCE,
+    Syscall, Words,
+};
+use proviso_abi::{Handle, ObjectKind, Pid};
 
+use crate::capabilities::Capability;
+use crate::ipc::Message;
 use crate::kernel::Kernel;
 use crate::machine::{Access, BadAddress, Machine};
-use crate::mailbox::{Full, MAX_MESSAGE};
-use crate::process::{Event, Process, Wait};
+use crate::mailbox::Full;
+use crate::object::{Notification, Object};
+use crate::process::{Event, Wait};
 use crate::user_slice::UserSlice;
 
 /// How a call goes on.
@@ -46,7 +54,13 @@ impl From<BadAddress> for Stop {
 
 impl<M: Machine> Kernel<M> {
     /// Does a system call of a process.
-    pub(crate) fn syscall(&mut self, machine: &mut M, pid: Pid, number: u64, arguments: [u64; 4]) {
+    pub(crate) fn syscall(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        number: u64,
+        arguments: [u64; REGISTERS],
+    ) {
         let Some(call) = Syscall::from_number(number) else {
             return self.crash(
                 machine,
@@ -56,22 +70,39 @@ impl<M: Machine> Kernel<M> {
                 None,
             );
         };
-        match self.dispatch(machine, pid, call, arguments) {
+        let flow = self
+            .check_handle(pid, call, &arguments)
+            .and_then(|found| self.dispatch(machine, pid, call, &arguments, found));
+        match flow {
             Ok(Flow::Done(value)) => self.set_result(machine, pid, Ok(value)),
             Ok(Flow::Wait(event, duration)) => self.wait(machine, pid, event, duration),
             Ok(Flow::Settled) => {}
             Err(Stop::Error(error)) => self.set_result(machine, pid, Err(error)),
             Err(Stop::BadAddress) => {
                 let what = format_args!("bad address in system call {}", call.name());
-                self.crash(
-                    machine,
-                    pid,
-                    what,
-                    None,
-                    arguments.get(address_index(call)).copied(),
-                );
+                let address = address_register(call).and_then(|at| arguments.get(at));
+                self.crash(machine, pid, what, None, address.copied());
             }
         }
+    }
+
+    /// What stands behind the handle of a call that needs one.
+    fn check_handle(
+        &self,
+        pid: Pid,
+        call: Syscall,
+        [handle, ..]: &[u64; REGISTERS],
+    ) -> Result<Option<Capability>, Stop> {
+        let Some(needs) = call.needs() else {
+            return Ok(None);
+        };
+        // To close a handle is the one thing to do with a dead one.
+        if call == Syscall::Close {
+            return Ok(None);
+        }
+        let table = self.handles(pid)?;
+        let found = self.capabilities.check(table, Handle(*handle), needs)?;
+        Ok(Some(found))
     }
 
     fn dispatch(
@@ -79,31 +110,73 @@ impl<M: Machine> Kernel<M> {
         machine: &mut M,
         pid: Pid,
         call: Syscall,
-        [a, b, c, d]: [u64; 4],
+        arguments: &[u64; REGISTERS],
+        found: Option<Capability>,
     ) -> Result<Flow, Stop> {
-        match call {
-            Syscall::Exit => {
+        // The handle is checked already where a call needs one.
+        let found = || found.ok_or(Error::BadHandle);
+        match Request::decode(call, arguments) {
+            Request::Exit { code } => {
                 // The code is the low half of the register.
-                self.exit(machine, pid, a as u32 as i32);
+                self.exit(machine, pid, code as u32 as i32);
                 Ok(Flow::Settled)
             }
-            Syscall::Yield => {
+            Request::Yield {} => {
                 self.scheduler.yield_turn(pid);
                 Ok(Flow::Done(0))
             }
-            Syscall::Sleep => Ok(Flow::Wait(Event::Time, a)),
-            Syscall::Clock => Ok(Flow::Done(machine.now_ns())),
-            Syscall::Write => self.sys_write(machine, pid, UserSlice::new(a, b)?),
-            Syscall::Read => self.sys_read(pid, UserSlice::new(a, b)?, c),
-            Syscall::Grow => self.sys_grow(machine, pid, a),
-            Syscall::Submit => self.sys_submit(machine, pid, a, UserSlice::new(b, c)?),
-            Syscall::Follow => Ok(Flow::Wait(Event::Intent(a, UserSlice::new(b, c)?), d)),
-            Syscall::Cancel => self.sys_cancel(machine, pid, a),
-            Syscall::Send => self.sys_send(machine, pid, a, UserSlice::new(b, c)?),
-            Syscall::Receive => Ok(Flow::Wait(Event::Message(UserSlice::new(a, b)?), c)),
-            Syscall::Find => self.sys_find(machine, pid, UserSlice::new(a, b)?),
-            Syscall::Watch if pid == INIT => Ok(Flow::Wait(Event::Death(UserSlice::new(a, b)?), c)),
-            Syscall::Watch => Err(Error::NotPermitted.into()),
+            Request::Sleep { duration_ns } => Ok(Flow::Wait(Event::Time, duration_ns)),
+            Request::Clock {} => Ok(Flow::Done(machine.now_ns())),
+            Request::Write { text } => self.sys_write(machine, pid, slice(text)?),
+            Request::Read { buffer, timeout_ns } => self.sys_read(pid, slice(buffer)?, timeout_ns),
+            Request::Grow { bytes } => self.sys_grow(machine, pid, bytes),
+            Request::Submit { kind, request } => {
+                self.sys_submit(machine, pid, kind, slice(request)?)
+            }
+            Request::Follow {
+                intent,
+                buffer,
+                timeout_ns,
+            } => Ok(Flow::Wait(
+                Event::Intent(intent, slice(buffer)?),
+                timeout_ns,
+            )),
+            Request::Cancel { intent } => self.sys_cancel(machine, pid, intent),
+            Request::Call {
+                words, envelope, ..
+            } => self.sys_call(machine, pid, found()?, words, envelope),
+            Request::Receive {
+                words, envelope, ..
+            } => self.sys_receive(machine, pid, found()?, words, envelope),
+            Request::ReplyReceive {
+                words, envelope, ..
+            } => self.sys_reply_receive(machine, pid, found()?, words, envelope),
+            Request::Send { letter, .. } => self.sys_send(machine, pid, found()?, slice(letter)?),
+            Request::Open { name, .. } => self.sys_open(machine, pid, slice(name)?),
+            Request::Watch {
+                buffer, timeout_ns, ..
+            } => Ok(Flow::Wait(Event::Death(slice(buffer)?), timeout_ns)),
+            Request::Create { kind } => self.sys_create(pid, kind),
+            Request::Copy { rights, badge, .. } => {
+                let (table, rights) = (self.handles(pid)?, Rights::from_bits(rights));
+                let copy = self
+                    .capabilities
+                    .derive(found()?.slot, table, rights, badge)?;
+                Ok(Flow::Done(copy.0))
+            }
+            Request::Close { handle } => {
+                let table = self.handles(pid)?;
+                self.capabilities.close(table, handle)?;
+                self.tell_of_dead_objects(machine);
+                Ok(Flow::Done(0))
+            }
+            Request::Revoke { .. } => {
+                let count = self.capabilities.revoke(found()?.slot);
+                self.tell_of_dead_objects(machine);
+                Ok(Flow::Done(count))
+            }
+            Request::Notify { bits, .. } => self.sys_notify(machine, found()?, bits),
+            Request::Wait { timeout_ns, .. } => self.sys_wait(pid, found()?, timeout_ns),
         }
     }
 
@@ -195,57 +268,138 @@ impl<M: Machine> Kernel<M> {
         Ok(Flow::Done(0))
     }
 
+    fn sys_call(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        to: Capability,
+        words: Words,
+        envelope: EnvelopeAt,
+    ) -> Result<Flow, Stop> {
+        let envelope = self.envelope(machine, pid, envelope)?;
+        let message = Message::new(words, &envelope, to.badge)?;
+        let event = self.begin_call(pid, to, message)?;
+        if let Some(process) = self.table.get_mut(pid) {
+            process.wait = Some(Wait::new(event, machine.now_ns(), envelope.timeout_ns));
+        }
+        self.settle(pid);
+        self.finish_call(machine, pid, to.object);
+        self.advance(machine, pid);
+        Ok(Flow::Settled)
+    }
+
+    fn sys_receive(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        at: Capability,
+        words: Words,
+        envelope: EnvelopeAt,
+    ) -> Result<Flow, Stop> {
+        let envelope = self.envelope(machine, pid, envelope)?;
+        let message = Message::new(words, &envelope, 0)?;
+        let event = self.begin_receive(machine, pid, at.object, message)?;
+        Ok(Flow::Wait(event, envelope.timeout_ns))
+    }
+
+    fn sys_reply_receive(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        at: Capability,
+        words: Words,
+        envelope: EnvelopeAt,
+    ) -> Result<Flow, Stop> {
+        let parsed = self.envelope(machine, pid, envelope)?;
+        let message = Message::new(words, &parsed, 0)?;
+        self.reply(machine, pid, message)??;
+        self.sys_receive(machine, pid, at, words, envelope)
+    }
+
+    /// The envelope of a call; address 0 is an empty one.
+    fn envelope(&self, machine: &M, pid: Pid, at: EnvelopeAt) -> Result<Envelope, Stop> {
+        if at.0 == 0 {
+            return Ok(Envelope::EMPTY);
+        }
+        let bytes = self.copy_in(machine, pid, UserSlice::new(at.0, Envelope::SIZE as u64)?)?;
+        let bytes = bytes.as_slice().try_into().map_err(|_| BadAddress)?;
+        Ok(Envelope::from_bytes(bytes))
+    }
+
     fn sys_send(
         &mut self,
         machine: &mut M,
         pid: Pid,
-        to: u64,
-        message: UserSlice,
+        to: Capability,
+        letter: UserSlice,
     ) -> Result<Flow, Stop> {
-        if message.len() > MAX_MESSAGE {
+        if letter.len() > MAX_LETTER {
             return Err(Error::TooLong.into());
         }
-        let bytes = self.copy_in(machine, pid, message)?;
-        let to = Pid::try_from(to).map_err(|_| Error::NoSuchProcess)?;
-        if !self.relations.may_call(pid, to) {
-            return Err(Error::NotPermitted.into());
-        }
-        let receiver = self.table.get_mut(to).filter(|process| process.is_alive());
-        let mailbox = &mut receiver.ok_or(Error::NoSuchProcess)?.mailbox;
-        mailbox.push(pid, &bytes).map_err(|Full| Error::Full)?;
-        self.advance(machine, to);
+        let bytes = self.copy_in(machine, pid, letter)?;
+        let Some(Object::Endpoint(endpoint)) = self.capabilities.object(to.object) else {
+            return Err(Error::Dead.into());
+        };
+        let (home, receiver) = (endpoint.home, endpoint.receiver);
+        let process = home.and_then(|home| self.table.get_mut(home));
+        let mailbox = &mut process.ok_or(Error::Invalid)?.mailbox;
+        mailbox.push(to.badge, &bytes).map_err(|Full| Error::Full)?;
+        receiver
+            .into_iter()
+            .for_each(|receiver| self.advance(machine, receiver));
         Ok(Flow::Done(0))
     }
 
-    fn sys_find(&mut self, machine: &mut M, pid: Pid, name: UserSlice) -> Result<Flow, Stop> {
+    fn sys_open(&mut self, machine: &mut M, pid: Pid, name: UserSlice) -> Result<Flow, Stop> {
         let name = self.copy_in(machine, pid, name)?;
-        let found = self
-            .table
-            .living()
-            .find(|process: &&Process<_>| process.name.as_bytes() == name);
-        Ok(Flow::Done(found.ok_or(Error::NoSuchProcess)?.pid.into()))
+        Ok(Flow::Done(self.open(pid, &name)?.0))
     }
 
-    fn copy_in(
-        &self,
-        machine: &M,
-        pid: Pid,
-        slice: UserSlice,
-    ) -> Result<alloc::vec::Vec<u8>, BadAddress> {
-        let task = self
-            .table
-            .get(pid)
-            .and_then(|process| process.task.as_ref())
-            .ok_or(BadAddress)?;
-        slice.read(machine, task)
+    fn sys_create(&mut self, pid: Pid, kind: u64) -> Result<Flow, Stop> {
+        let object = match ObjectKind::from_number(kind) {
+            Some(ObjectKind::Endpoint) => Object::endpoint(pid, None),
+            Some(ObjectKind::Notification) => Object::Notification(Notification::default()),
+            _ => return Err(Error::Invalid.into()),
+        };
+        let table = self.handles(pid)?;
+        let (handle, _) = self.capabilities.create(table, object, Rights::ALL)?;
+        Ok(Flow::Done(handle.0))
+    }
+
+    fn sys_notify(&mut self, machine: &mut M, of: Capability, bits: u64) -> Result<Flow, Stop> {
+        if let Some(Object::Notification(it)) = self.capabilities.object_mut(of.object) {
+            it.bits |= bits & i64::MAX.cast_unsigned();
+            let waiter = it.waiter;
+            waiter
+                .into_iter()
+                .for_each(|waiter| self.advance(machine, waiter));
+        }
+        Ok(Flow::Done(0))
+    }
+
+    fn sys_wait(&mut self, pid: Pid, of: Capability, timeout_ns: u64) -> Result<Flow, Stop> {
+        if let Some(Object::Notification(it)) = self.capabilities.object_mut(of.object) {
+            if it.waiter.is_some() {
+                return Err(Error::Busy.into());
+            }
+            it.waiter = Some(pid);
+        }
+        Ok(Flow::Wait(Event::Bits(of.object), timeout_ns))
     }
 }
 
-/// Which argument of a call is an address; all that can fail by one have one.
-fn address_index(call: Syscall) -> usize {
-    let (arguments, _) = call.signature();
-    arguments
-        .iter()
-        .position(|name| *name == "address")
-        .unwrap_or(usize::MAX)
+fn slice(buffer: Buffer) -> Result<UserSlice, Error> {
+    UserSlice::new(buffer.address, buffer.length)
+}
+
+/// Which register of a call holds an address; all that can fail by one have one.
+fn address_register(call: Syscall) -> Option<usize> {
+    let mut at = 0usize;
+    for (_, kind, count) in call.arguments() {
+        if matches!(kind, ArgumentKind::Buffer | ArgumentKind::Envelope) {
+            return Some(at);
+        }
+        at = at.saturating_add(*count);
+    }
+    None
 }

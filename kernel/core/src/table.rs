@@ -10,7 +10,7 @@ use crate::process::Process;
 pub const MAX_DEAD: usize = 16;
 /// What a record can make the kernel's heap hold, whatever its process does: see
 /// the account in [`crate::kernel`].
-const RECORD_BYTES: u64 = 5 << 10;
+const RECORD_BYTES: u64 = 13 << 9;
 /// What everything else on the heap can come to, whatever anybody does.
 const OTHER_BYTES: u64 = 1408 << 10;
 

@@ -8,6 +8,7 @@ use proviso_abi::wire::IntentId;
 
 use crate::kernel::Kernel;
 use crate::machine::{BadAddress, Machine};
+use crate::object::{Object, ObjectId};
 use crate::process::{Event, Process, Wait};
 use crate::user_slice::UserSlice;
 
@@ -48,9 +49,15 @@ impl<M: Machine> Kernel<M> {
                 return self.crash(machine, pid, what, None, None);
             }
         };
-        if let Some(process) = self.table.get_mut(pid) {
-            process.wait = None;
-        }
+        self.end_wait(machine, pid, answer);
+    }
+
+    /// Ends a process's wait with this answer.
+    pub(crate) fn end_wait(&mut self, machine: &mut M, pid: Pid, answer: Answer) {
+        let Some(wait) = self.table.get_mut(pid).and_then(|it| it.wait.take()) else {
+            return;
+        };
+        self.leave(pid, wait.event);
         self.set_result(machine, pid, answer);
         self.settle(pid);
     }
@@ -66,7 +73,10 @@ impl<M: Machine> Kernel<M> {
             Event::Time => Ok(None),
             Event::Console(buffer) => self.read_console(machine, pid, buffer),
             Event::Intent(id, buffer) => self.read_intent(machine, pid, id, buffer),
-            Event::Message(buffer) => self.read_message(machine, pid, buffer),
+            Event::Receive(object) => self.receive(machine, pid, object),
+            Event::Bits(object) => Ok(self.take_bits(object)),
+            // Others end these: who receives, who answers.
+            Event::Call(_) | Event::Reply(_) => Ok(None),
             Event::Death(buffer) => self.read_end(machine, pid, buffer),
         }
     }
@@ -114,25 +124,15 @@ impl<M: Machine> Kernel<M> {
         Ok(Some(answer))
     }
 
-    fn read_message(
-        &mut self,
-        machine: &mut M,
-        pid: Pid,
-        buffer: UserSlice,
-    ) -> Result<Option<Answer>, BadAddress> {
-        let mailbox = self.table.get(pid).map(|process| &process.mailbox);
-        let Some(letter) = mailbox.and_then(|mailbox| mailbox.first()).cloned() else {
-            return Ok(None);
+    /// The bits of a notification, which are cleared, if any is set.
+    fn take_bits(&mut self, object: ObjectId) -> Option<Answer> {
+        let Some(Object::Notification(notification)) = self.capabilities.object_mut(object) else {
+            return Some(Err(Error::Dead));
         };
-        let answer = self.copy_out(machine, pid, buffer, &letter.bytes)?;
-        if answer.is_ok()
-            && let Some(process) = self.table.get_mut(pid)
-        {
-            process.mailbox.pop();
+        match core::mem::take(&mut notification.bits) {
+            0 => None,
+            bits => Some(Ok(bits)),
         }
-        Ok(Some(
-            answer.map(|length| u64::from(letter.sender) << 32 | length),
-        ))
     }
 
     fn read_end(
@@ -153,8 +153,23 @@ impl<M: Machine> Kernel<M> {
         Ok(Some(answer))
     }
 
+    /// Reads memory of a process.
+    pub(crate) fn copy_in(
+        &self,
+        machine: &M,
+        pid: Pid,
+        slice: UserSlice,
+    ) -> Result<Vec<u8>, BadAddress> {
+        let task = self
+            .table
+            .get(pid)
+            .and_then(|process| process.task.as_ref())
+            .ok_or(BadAddress)?;
+        slice.read(machine, task)
+    }
+
     /// Writes to a process; how many bytes it was, or that they do not fit.
-    fn copy_out(
+    pub(crate) fn copy_out(
         &mut self,
         machine: &mut M,
         pid: Pid,

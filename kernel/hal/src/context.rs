@@ -1,5 +1,7 @@
 //! The saved registers of a process, laid out as the processor stores them.
 
+use proviso_kernel_core::machine::{REGISTERS, Words};
+
 use crate::descriptors::{USER_CODE, USER_DATA};
 
 /// The vector that stands for `syscall`, which has none of its own.
@@ -25,10 +27,15 @@ pub struct Context {
 }
 
 const R10: usize = 5;
+const R9: usize = 6;
+const R8: usize = 7;
 const RDI: usize = 9;
 const RSI: usize = 10;
 const RDX: usize = 11;
 const RAX: usize = 14;
+
+/// The registers of arguments, in order.
+const ARGUMENTS: [usize; REGISTERS] = [RDI, RSI, RDX, R10, R8, R9];
 
 impl Context {
     /// Registers for a start at `entry`: all zero but the first three arguments.
@@ -51,9 +58,18 @@ impl Context {
 
     /// The number and arguments of the system call that the process makes.
     #[must_use]
-    pub fn syscall(&self) -> (u64, [u64; 4]) {
-        let of = |index: usize| self.registers[index];
-        (of(RAX), [of(RDI), of(RSI), of(RDX), of(R10)])
+    pub fn syscall(&self) -> (u64, [u64; REGISTERS]) {
+        (
+            self.registers[RAX],
+            ARGUMENTS.map(|index| self.registers[index]),
+        )
+    }
+
+    /// Sets the registers that bring a message: those of arguments, in order.
+    pub fn set_words(&mut self, first: u64, [a, b, c, d]: Words, last: u64) {
+        for (index, value) in ARGUMENTS.into_iter().zip([first, a, b, c, d, last]) {
+            self.registers[index] = value;
+        }
     }
 
     /// Sets the result of a system call.

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use proviso_kernel_core::machine::{NoMemory, Trap};
+use proviso_kernel_core::machine::{NoMemory, Trap, Words};
 
 use crate::context::Context;
 use crate::memory::Memory;
@@ -37,6 +37,11 @@ impl Task {
     /// Sets the result of the system call that the task is in.
     pub fn set_result(&mut self, result: u64) {
         self.context.set_result(result);
+    }
+
+    /// Sets the registers that bring a message.
+    pub fn set_words(&mut self, first: u64, words: Words, last: u64) {
+        self.context.set_words(first, words, last);
     }
 
     /// The instruction at which the task stands.

@@ -1,18 +1,21 @@
-//! A service: sends every message back to where it came from.
+//! A service: answers every call with what it said.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
 
-use proviso_user::{Args, Error, println, program, receive, send};
+use proviso_user::abi::ipc::MAX_MESSAGE;
+use proviso_user::{Args, Error, Extras, Port, println, program};
 
 program!(main);
 
 fn main(_: Args) -> Result<(), Error> {
     println!("answering");
-    let mut buffer = [0; 256];
+    let mut buffer = [0; MAX_MESSAGE];
+    let mut request = Port::OWN.receive_with(Extras {
+        room: &mut buffer,
+        ..Extras::default()
+    })?;
     loop {
-        let (sender, message) = receive(&mut buffer, None)?;
-        // A sender that is gone, or does not read its messages, has the loss.
-        let _ = send(sender, message);
+        request = Port::OWN.echo(request.words, &mut buffer, request.length)?;
     }
 }

@@ -29,10 +29,10 @@ fn main(args: Args) -> Result<(), Error> {
     let mut buffer = [0; 256];
     loop {
         match receive(&mut buffer, Some(PULSE)) {
-            Ok((sender, message)) => {
-                let text = core::str::from_utf8(message).unwrap_or("(not text)");
-                println!("from process {sender}: {text}");
-                entries.keep(message);
+            Ok((badge, letter)) => {
+                let text = core::str::from_utf8(letter).unwrap_or("(not text)");
+                println!("from process {badge}: {text}");
+                entries.keep(letter);
             }
             Err(Error::TimedOut) => entries.keep(b"nothing to log"),
             Err(error) => return Err(error),

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use proviso_user::{Args, Error, clock, find, println, program, receive, send, sleep};
+use proviso_user::{Args, Error, Extras, Port, clock, ipc, println, program, sleep};
 
 program!(main);
 
@@ -40,18 +40,19 @@ fn main(args: Args) {
 
 /// One ping; how long it took.
 fn ping(number: u64) -> Result<Duration, Error> {
+    // Opened each time: it is the same handle unless there is a new echo.
+    let echo = Port::open("echo")?;
     let sent = clock();
-    let message = number.to_le_bytes();
-    // Looked up each time: a new echo has a new number.
-    send(find("echo")?, &message)?;
-    let mut buffer = [0; 256];
-    loop {
-        let waited = clock() - sent;
-        let left = PATIENCE.checked_sub(waited).ok_or(Error::TimedOut)?;
-        let (_, answer) = receive(&mut buffer, Some(left))?;
-        // An answer to an earlier ping may come late; it counts as lost.
-        if answer == message {
-            return Ok(clock() - sent);
+    let reply = echo.call_with([number, 0, 0, 0], Extras::within(PATIENCE));
+    match reply {
+        Ok(reply) if reply.words.contains(&number) => Ok(clock() - sent),
+        Ok(_) => Err(Error::Unanswered),
+        Err(error) => {
+            if error == Error::Dead {
+                // What is left of the handle would take up its place for good.
+                ipc::close(echo.0)?;
+            }
+            Err(error)
         }
     }
 }

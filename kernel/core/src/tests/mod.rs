@@ -1,6 +1,7 @@
 //! The kernel on a pretended machine.
 
 mod accounting;
+mod calls;
 mod console;
 mod image;
 mod intents;
@@ -17,13 +18,14 @@ mod undo;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proviso_abi::action::ProgramName;
+use proviso_abi::ipc::Envelope;
 use proviso_abi::layout::{STACK_SIZE, STACK_TOP};
 use proviso_abi::outcome::{IntentEvent, ProcessName};
 use proviso_abi::snapshot::ProcessInfo;
 use proviso_abi::syscall::{Error, FOREVER, SUBMIT_PLAN, SUBMIT_SENTENCE, Syscall, decode_result};
 use proviso_abi::value::Argument;
 use proviso_abi::wire::{Frame, Receiver, ToAgent, ToKernel, VERSION, encode};
-use proviso_abi::{Action, Bytes, Effect, INIT, Name, Pid, Plan, Priority, State, Target};
+use proviso_abi::{Action, Bytes, Effect, Handle, INIT, Name, Pid, Plan, Priority, State, Target};
 
 use crate::fake::{FakeMachine, PoweredOff};
 use crate::kernel::{BootError, Kernel};
@@ -33,6 +35,8 @@ const PROGRAMS: [&str; 5] = ["init", "shell", "worker", "echo", "hog"];
 /// Where the tests have processes keep what they pass to calls.
 const BUFFER: u64 = STACK_TOP - STACK_SIZE;
 const ROOM: u64 = STACK_SIZE - 4096;
+/// Where they keep an envelope.
+const ENVELOPE: u64 = BUFFER + ROOM;
 const SECOND: u64 = 1_000_000_000;
 const SHELL: Pid = 2;
 
@@ -71,7 +75,7 @@ impl Lab {
             heard: Receiver::new(),
         };
         assert_eq!(lab.spawn_by(INIT, "shell"), SHELL);
-        lab.call(INIT, Syscall::Watch, [BUFFER, ROOM, FOREVER, 0]);
+        lab.watch(INIT, ROOM, FOREVER);
         lab.read(FOREVER);
         lab.machine.take_console();
         lab
@@ -82,7 +86,11 @@ impl Lab {
         self.raw_call(pid, call as u64, arguments)
     }
 
-    fn raw_call(&mut self, pid: Pid, number: u64, arguments: [u64; 4]) -> Outcome {
+    fn raw_call(&mut self, pid: Pid, number: u64, [a, b, c, d]: [u64; 4]) -> Outcome {
+        self.call_all(pid, number, [a, b, c, d, 0, 0])
+    }
+
+    fn call_all(&mut self, pid: Pid, number: u64, arguments: [u64; 6]) -> Outcome {
         self.task(pid).result = None;
         self.kernel.current = Some(pid);
         self.kernel
@@ -141,17 +149,77 @@ impl Lab {
         self.call(SHELL, Syscall::Read, [BUFFER, ROOM, timeout_ns, 0])
     }
 
-    fn send(&mut self, from: Pid, to: Pid, text: &str) -> Outcome {
-        self.put(from, text.as_bytes());
-        self.call(
-            from,
-            Syscall::Send,
-            [to.into(), BUFFER, text.len() as u64, 0],
-        )
+    fn watch(&mut self, pid: Pid, room: u64, timeout_ns: u64) -> Outcome {
+        let arguments = [Handle::ENDS.0, BUFFER, room, timeout_ns];
+        self.call(pid, Syscall::Watch, arguments)
     }
 
+    /// A handle of `from`'s to `to`, made as `connect` makes it.
+    fn port(&mut self, from: Pid, to: Pid) -> Result<Handle, Error> {
+        self.kernel.give(from, to)
+    }
+
+    fn send(&mut self, from: Pid, to: Pid, text: &str) -> Outcome {
+        let handle = match self.port(from, to) {
+            Ok(handle) => handle.0,
+            Err(error) => return Some(Err(error)),
+        };
+        self.put(from, text.as_bytes());
+        let arguments = [handle, BUFFER, text.len() as u64, 0];
+        self.call(from, Syscall::Send, arguments)
+    }
+
+    /// An envelope in a process's memory; its address.
+    fn envelope(&mut self, pid: Pid, envelope: Envelope) -> u64 {
+        use crate::machine::Machine;
+        let words = [
+            envelope.out_address,
+            envelope.out_length,
+            envelope.in_address,
+            envelope.in_length,
+            envelope.timeout_ns,
+            envelope.handle.0,
+        ];
+        let bytes = words.map(u64::to_le_bytes).concat();
+        let process = self.kernel.table.get_mut(pid).unwrap();
+        let task = process.task.as_mut().unwrap();
+        self.machine.load(task, ENVELOPE, &bytes).unwrap();
+        ENVELOPE
+    }
+
+    /// Receives at a process's own endpoint into its buffer.
     fn receive(&mut self, pid: Pid, timeout_ns: u64) -> Outcome {
-        self.call(pid, Syscall::Receive, [BUFFER, ROOM, timeout_ns, 0])
+        self.receive_into(pid, BUFFER, ROOM, timeout_ns)
+    }
+
+    fn receive_into(&mut self, pid: Pid, address: u64, room: u64, timeout_ns: u64) -> Outcome {
+        let envelope = Envelope {
+            in_address: address,
+            in_length: room,
+            timeout_ns,
+            ..Envelope::EMPTY
+        };
+        let at = self.envelope(pid, envelope);
+        let arguments = [Handle::OWN.0, 0, 0, 0, 0, at];
+        self.call_all(pid, Syscall::Receive as u64, arguments)
+    }
+
+    /// Calls with words alone.
+    fn call_port(&mut self, pid: Pid, handle: Handle, words: [u64; 4]) -> Outcome {
+        let [a, b, c, d] = words;
+        self.call_all(pid, Syscall::Call as u64, [handle.0, a, b, c, d, 0])
+    }
+
+    /// Answers with words alone and waits for the next.
+    fn reply(&mut self, pid: Pid, words: [u64; 4]) -> Outcome {
+        let [a, b, c, d] = words;
+        let arguments = [Handle::OWN.0, a, b, c, d, 0];
+        self.call_all(pid, Syscall::ReplyReceive as u64, arguments)
+    }
+
+    /// What the last message brought a process: `rdi`, the words, `r9`.
+    fn heard(&mut self, pid: Pid) -> (u64, [u64; 4], u64) {
+        self.task(pid).heard
     }
 
     fn say(&mut self, pid: Pid, sentence: &str) -> Result<u64, Error> {

@@ -248,12 +248,12 @@ fn a_message_of_a_plan_wakes_its_receiver() {
         lab.act(vec![action]),
         [Effect::Sent(vec![title("echo", pid)])]
     );
-    assert_eq!(lab.result(pid), Some(Ok(u64::from(SHELL) << 32 | 5)));
+    assert_eq!(lab.result(pid), Some(Ok(5)));
 }
 
 #[test]
 fn the_longest_outcome_fits_its_event() {
-    let mut lab = Lab::with_frames(1 << 15);
+    let mut lab = Lab::with_frames(1 << 16);
     lab.act(vec![spawn("worker", 50)]);
     lab.act(vec![spawn("hog", 50)]);
     for line in 0..300 {

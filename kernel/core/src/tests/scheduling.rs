@@ -42,7 +42,7 @@ fn the_more_urgent_runs_first_and_waits_cost_it_nothing() {
     assert_eq!(steps(&mut lab, 3), [high, high, high]);
     let sleep = Trap::Syscall {
         number: Syscall::Sleep as u64,
-        arguments: [12 * MS, 0, 0, 0],
+        arguments: [12 * MS, 0, 0, 0, 0, 0],
     };
     lab.machine
         .scripts
@@ -59,7 +59,7 @@ fn one_who_yields_goes_behind_its_peers() {
     let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
     let call = Trap::Syscall {
         number: Syscall::Yield as u64,
-        arguments: [0; 4],
+        arguments: [0; 6],
     };
     lab.machine
         .scripts
@@ -75,7 +75,7 @@ fn calls_do_not_prolong_a_turn() {
     let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
     let call = Trap::Syscall {
         number: Syscall::Clock as u64,
-        arguments: [0; 4],
+        arguments: [0; 6],
     };
     lab.machine
         .scripts
@@ -102,7 +102,7 @@ fn time_is_accounted_to_the_nanosecond() {
     let begin = lab.machine.now_ns;
     let sleep = Trap::Syscall {
         number: Syscall::Sleep as u64,
-        arguments: [10 * SECOND, 0, 0, 0],
+        arguments: [10 * SECOND, 0, 0, 0, 0, 0],
     };
     lab.machine
         .scripts

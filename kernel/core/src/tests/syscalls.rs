@@ -4,19 +4,18 @@ use proptest::prelude::*;
 use proviso_abi::layout::{HEAP_BASE, HEAP_SPAN, PROGRAM_BASE, STACK_SIZE, STACK_TOP};
 use proviso_abi::outcome::{Exit, ExitRecord};
 use proviso_abi::syscall::{Error, FOREVER, MAX_BUFFER, Syscall};
-use proviso_abi::{INIT, State};
+use proviso_abi::{Handle, INIT, State};
 
 use super::{BUFFER, Lab, ROOM, SECOND, SHELL, kill, suspend, title};
 
 /// Calls that read or write their caller's memory, with the buffer at `at`.
-fn with_buffer(at: u64, length: u64, intent: u64) -> Vec<(Syscall, [u64; 4])> {
+fn with_buffer(at: u64, length: u64, intent: u64, port: Handle) -> Vec<(Syscall, [u64; 4])> {
     vec![
         (Syscall::Write, [at, length, 0, 0]),
         (Syscall::Submit, [0, at, length, 0]),
         (Syscall::Submit, [1, at, length, 0]),
-        (Syscall::Send, [1, at, length, 0]),
-        (Syscall::Find, [at, length, 0, 0]),
-        (Syscall::Receive, [at, length, 0, 0]),
+        (Syscall::Send, [port.0, at, length, 0]),
+        (Syscall::Open, [Handle::DIRECTORY.0, at, length, 0]),
         (Syscall::Follow, [intent, at, length, 0]),
     ]
 }
@@ -52,13 +51,13 @@ fn memory_that_is_not_the_callers_crashes_it() {
         u64::MAX - 3,
         1 << 63,
     ] {
-        for index in 0..7 {
+        for index in 0..6 {
             let mut lab = Lab::new();
             let pid = lab.spawn("worker");
             let intent = lab.say(pid, "hello").unwrap();
             lab.pass(2 * SECOND);
-            lab.send(SHELL, pid, "hello!");
-            let (call, arguments) = with_buffer(at, 8, intent)[index];
+            let port = lab.port(pid, SHELL).unwrap();
+            let (call, arguments) = with_buffer(at, 8, intent, port)[index];
             // What only writes answers with "too long" before it looks.
             match lab.call(pid, call, arguments) {
                 None => assert_eq!(lab.state(pid), Some(State::Crashed), "{call:?} {at:#x}"),
@@ -74,10 +73,7 @@ fn a_write_to_memory_that_can_only_be_read_crashes_and_loses_nothing() {
     let mut lab = Lab::new();
     let pid = lab.spawn("worker");
     lab.send(SHELL, pid, "x");
-    assert_eq!(
-        lab.call(pid, Syscall::Receive, [PROGRAM_BASE, 100, 0, 0]),
-        None
-    );
+    assert_eq!(lab.receive_into(pid, PROGRAM_BASE, 100, 0), None);
     assert_eq!(lab.state(pid), Some(State::Crashed));
     assert!(
         lab.log()
@@ -89,9 +85,11 @@ fn a_write_to_memory_that_can_only_be_read_crashes_and_loses_nothing() {
 #[test]
 fn more_than_a_buffer_is_too_long() {
     for length in [MAX_BUFFER as u64 + 1, u64::MAX] {
-        for (call, arguments) in with_buffer(BUFFER, length, 1) {
+        for index in 0..6 {
             let mut lab = Lab::new();
             let pid = lab.spawn("worker");
+            let port = lab.port(pid, SHELL).unwrap();
+            let (call, arguments) = with_buffer(BUFFER, length, 1, port)[index];
             assert_eq!(
                 lab.call(pid, call, arguments),
                 Some(Err(Error::TooLong)),
@@ -230,12 +228,13 @@ fn messages_arrive_with_their_sender() {
     let mut lab = Lab::new();
     let (a, b) = (lab.spawn("worker"), lab.spawn("echo"));
     assert_eq!(lab.send(a, b, "ping"), Some(Ok(0)));
-    assert_eq!(lab.receive(b, 0), Some(Ok(u64::from(a) << 32 | 4)));
+    assert_eq!(lab.receive(b, 0), Some(Ok(4)));
+    assert_eq!(lab.heard(b).0, u64::from(a));
     assert_eq!(lab.buffer(b, 4), b"ping");
     assert_eq!(lab.receive(b, 0), Some(Err(Error::TimedOut)));
     assert_eq!(lab.receive(b, SECOND), None);
     assert_eq!(lab.send(a, b, ""), Some(Ok(0)));
-    assert_eq!(lab.result(b), Some(Ok(u64::from(a) << 32)));
+    assert_eq!(lab.result(b), Some(Ok(0)));
     assert_eq!(lab.receive(b, SECOND), None);
     lab.pass(SECOND);
     assert_eq!(lab.result(b), Some(Err(Error::TimedOut)));
@@ -252,50 +251,53 @@ fn messages_have_bounds() {
     assert_eq!(lab.send(a, b, "x"), Some(Err(Error::Full)));
     // A buffer that is too small leaves the message where it is.
     assert_eq!(
-        lab.call(b, Syscall::Receive, [BUFFER, 255, 0, 0]),
+        lab.receive_into(b, BUFFER, 255, 0),
         Some(Err(Error::TooLong))
     );
-    assert_eq!(lab.receive(b, 0), Some(Ok(u64::from(a) << 32 | 256)));
-    for nobody in [0, 99, u64::MAX, 1 << 32 | u64::from(b)] {
+    assert_eq!(lab.receive(b, 0), Some(Ok(256)));
+    assert_eq!(lab.heard(b).0, u64::from(a));
+    for nothing in [0, 99, u64::MAX, 1 << 40 | Handle::OWN.0] {
         assert_eq!(
-            lab.call(a, Syscall::Send, [nobody, BUFFER, 1, 0]),
-            Some(Err(Error::NoSuchProcess))
+            lab.call(a, Syscall::Send, [nothing, BUFFER, 1, 0]),
+            Some(Err(Error::BadHandle))
         );
     }
+    let port = lab.port(a, b).unwrap();
     lab.call(b, Syscall::Exit, [0; 4]);
+    assert_eq!(
+        lab.call(a, Syscall::Send, [port.0, BUFFER, 1, 0]),
+        Some(Err(Error::Dead))
+    );
     assert_eq!(lab.send(a, b, "x"), Some(Err(Error::NoSuchProcess)));
 }
 
 #[test]
-fn a_process_is_found_by_its_name() {
+fn a_process_is_opened_by_its_name() {
     let mut lab = Lab::new();
     let (first, second) = (lab.spawn("worker"), lab.spawn("worker"));
-    let find = |lab: &mut Lab, name: &str| {
+    let open = |lab: &mut Lab, name: &str| {
         lab.put(SHELL, name.as_bytes());
         lab.kernel.table.get_mut(SHELL).unwrap().wait = None;
-        lab.call(SHELL, Syscall::Find, [BUFFER, name.len() as u64, 0, 0])
+        let arguments = [Handle::DIRECTORY.0, BUFFER, name.len() as u64, 0];
+        lab.call(SHELL, Syscall::Open, arguments).unwrap()
     };
-    assert_eq!(find(&mut lab, "worker"), Some(Ok(first.into())));
+    let port = Ok(lab.port(SHELL, first).unwrap().0);
+    assert_eq!(open(&mut lab, "worker"), port);
+    assert_eq!(open(&mut lab, "worker"), port, "the same handle");
     lab.call(first, Syscall::Exit, [0; 4]);
-    assert_eq!(find(&mut lab, "worker"), Some(Ok(second.into())));
+    let port = Ok(lab.port(SHELL, second).unwrap().0);
+    assert_eq!(open(&mut lab, "worker"), port);
     for nobody in ["nobody", "", "work"] {
-        assert_eq!(find(&mut lab, nobody), Some(Err(Error::NoSuchProcess)));
+        assert_eq!(open(&mut lab, nobody), Err(Error::NoSuchProcess));
     }
 }
 
 #[test]
 fn init_watches_how_others_end() {
     let mut lab = Lab::new();
-    let watch = [BUFFER, ROOM, SECOND, 0];
     let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
-    assert_eq!(
-        lab.call(a, Syscall::Watch, watch),
-        Some(Err(Error::NotPermitted))
-    );
-    assert_eq!(
-        lab.call(SHELL, Syscall::Watch, watch),
-        Some(Err(Error::NotPermitted))
-    );
+    assert_eq!(lab.watch(a, ROOM, SECOND), Some(Err(Error::BadHandle)));
+    assert_eq!(lab.watch(SHELL, ROOM, SECOND), Some(Err(Error::BadHandle)));
     lab.call(a, Syscall::Exit, [3, 0, 0, 0]);
     let length = lab.result(INIT).unwrap().unwrap();
     let record: ExitRecord = postcard::from_bytes(&lab.buffer(INIT, length)).unwrap();
@@ -307,11 +309,8 @@ fn init_watches_how_others_end() {
         }
     );
     lab.act(vec![kill(b)]);
-    assert_eq!(
-        lab.call(INIT, Syscall::Watch, [BUFFER, 1, 0, 0]),
-        Some(Err(Error::TooLong))
-    );
-    let length = lab.call(INIT, Syscall::Watch, watch).unwrap().unwrap();
+    assert_eq!(lab.watch(INIT, 1, 0), Some(Err(Error::TooLong)));
+    let length = lab.watch(INIT, ROOM, SECOND).unwrap().unwrap();
     let record: ExitRecord = postcard::from_bytes(&lab.buffer(INIT, length)).unwrap();
     assert_eq!(
         record,
@@ -320,10 +319,7 @@ fn init_watches_how_others_end() {
             exit: Exit::Killed
         }
     );
-    assert_eq!(
-        lab.call(INIT, Syscall::Watch, [BUFFER, ROOM, 0, 0]),
-        Some(Err(Error::TimedOut))
-    );
+    assert_eq!(lab.watch(INIT, ROOM, 0), Some(Err(Error::TimedOut)));
 }
 
 #[test]
@@ -390,16 +386,16 @@ fn a_wait_outlives_a_suspension() {
     assert!(!lab.kernel.scheduler.contains(pid));
     lab.act(vec![super::resume(pid)]);
     assert_eq!(lab.state(pid), Some(State::Ready));
-    assert_eq!(lab.result(pid), Some(Ok(u64::from(SHELL) << 32 | 5)));
+    assert_eq!(lab.result(pid), Some(Ok(5)));
 }
 
 proptest! {
     #[test]
-    fn no_arguments_panic_the_kernel(calls in proptest::collection::vec((1u64..15, prop::array::uniform4(odd_number())), 1..40)) {
+    fn no_arguments_panic_the_kernel(calls in proptest::collection::vec((1u64..23, prop::array::uniform6(odd_number())), 1..40)) {
         let mut lab = Lab::new();
         let mut pid = lab.spawn("worker");
         for (number, arguments) in calls {
-            lab.raw_call(pid, number, arguments);
+            lab.call_all(pid, number, arguments);
             lab.pass(SECOND);
             if lab.state(pid) != Some(State::Ready) && lab.state(pid) != Some(State::Running) {
                 pid = lab.spawn("worker");
@@ -412,6 +408,7 @@ proptest! {
 fn odd_number() -> impl Strategy<Value = u64> {
     prop_oneof![
         0u64..5,
+        256u64..260,
         Just(BUFFER),
         Just(BUFFER + 1),
         Just(STACK_TOP - 1),

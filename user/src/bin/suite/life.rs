@@ -1,6 +1,5 @@
 //! The life of processes: starting, ending, stopping, starting anew.
 
-use alloc::string::ToString;
 use alloc::vec;
 use core::time::Duration;
 
@@ -8,7 +7,7 @@ use proviso_user::abi::outcome::Exit;
 use proviso_user::abi::snapshot::LogLine;
 use proviso_user::abi::words::{ListWhat, ShutdownMode, State};
 use proviso_user::abi::{Action, Effect, INIT, Message, Pid, Reason, Target};
-use proviso_user::{Error, find, receive, sleep};
+use proviso_user::{Error, Port, receive, sleep};
 
 use crate::harness::{Check, ensure, same, tests};
 use crate::kernel::{
@@ -91,7 +90,7 @@ fn what_cannot_start_says_why() -> Check {
         }
         refused(action, reason)?;
     }
-    same("counter", find("counter"), Err(Error::NoSuchProcess))
+    same("counter", Port::open("counter"), Err(Error::NoSuchProcess))
 }
 
 fn an_exit_code_is_kept() -> Check {
@@ -175,7 +174,7 @@ fn init_is_protected() -> Check {
 fn a_plan_is_done_whole_or_not_at_all() -> Check {
     let actions = vec![start("counter", &[]), end(9999)];
     refused_plan(actions, Some(1), Reason::NoSuchTarget)?;
-    same("counter", find("counter"), Err(Error::NoSuchProcess))?;
+    same("counter", Port::open("counter"), Err(Error::NoSuchProcess))?;
     let Effect::Processes(all) = list(ListWhat::Processes)? else {
         return Err("no list".into());
     };
@@ -208,7 +207,7 @@ fn the_workloads_live_and_speak() -> Check {
     ] {
         pids.push(spawn(program, args)?);
     }
-    let logger = find("logger").map_err(|error| error.to_string())?;
+    let logger = pids.get(3).copied().unwrap_or_default();
     let to_logger = Action::Send {
         to: Target::pid(logger),
         message: Message::cut("take this down"),

@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod calls;
 mod crashes;
 mod harness;
 mod intents;
@@ -34,6 +35,7 @@ const GROUPS: &[&[Test]] = &[
     time::TESTS,
     memory::TESTS,
     messages::TESTS,
+    calls::TESTS,
     intents::TESTS,
     life::TESTS,
     limits::TESTS,

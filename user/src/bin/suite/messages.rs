@@ -1,68 +1,71 @@
-//! Finding processes, sending and receiving; writing and reading the console.
+//! Letters: opening processes, sending, receiving; writing and reading the console.
 
 use core::time::Duration;
 
 use proviso_user::abi::syscall::MAX_BUFFER;
 use proviso_user::abi::{Action, INIT, Message, Reason, Target};
-use proviso_user::{Error, clock, find, receive, send, system};
+use proviso_user::{Error, Port, clock, receive, system};
 
 use crate::harness::{Check, at, ensure, same, tests};
 use crate::kernel::{kill, refused, spawn};
 
 tests! {
-    processes_are_found_by_name,
-    a_message_arrives_with_its_sender,
-    an_empty_message_is_a_message,
-    waiting_for_a_message_ends_in_time,
+    processes_are_opened_by_name,
+    a_letter_arrives_with_its_senders_badge,
+    an_empty_letter_is_a_letter,
+    waiting_for_a_letter_ends_in_time,
     a_full_mailbox_refuses_more,
-    a_message_too_long_is_refused,
-    a_message_stays_until_it_fits,
-    nobody_gets_no_message,
-    the_echo_service_answers,
+    a_letter_too_long_is_refused,
+    a_letter_stays_until_it_fits,
+    the_dead_get_no_letter,
     writing_takes_any_bytes_but_not_too_many,
     only_the_owner_of_the_console_reads,
 }
 
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
-const SOON: Option<Duration> = Some(Duration::from_secs(2));
 
-/// Reads messages of earlier tests away.
+/// Reads letters of earlier tests away.
 fn drain() {
     let mut buffer = [0; 256];
     while receive(&mut buffer, AT_ONCE).is_ok() {}
 }
 
-fn processes_are_found_by_name() -> Check {
-    same("suite", find("suite"), Ok(INIT))?;
+/// The badge of letters that init sends itself.
+const OWN: u64 = INIT as u64;
+
+/// Sends init, that is us, a letter.
+fn send(letter: &[u8]) -> Result<(), Error> {
+    Port::open("suite")?.send(letter)
+}
+
+fn processes_are_opened_by_name() -> Check {
+    let suite = at("open", Port::open("suite"))?;
+    same("again", Port::open("suite"), Ok(suite))?;
     for name in ["nobody", "", "suit", "suite ", "\u{1f642}"] {
-        same(name, find(name), Err(Error::NoSuchProcess))?;
+        same(name, Port::open(name), Err(Error::NoSuchProcess))?;
     }
     let long = "x".repeat(MAX_BUFFER + 1);
-    same("a long name", find(&long), Err(Error::TooLong))
+    same("a long name", Port::open(&long), Err(Error::TooLong))
 }
 
-fn a_message_arrives_with_its_sender() -> Check {
+fn a_letter_arrives_with_its_senders_badge() -> Check {
     drain();
-    at("send", send(INIT, b"hello"))?;
+    at("send", send(b"hello"))?;
     let mut buffer = [0; 256];
     same(
-        "message",
+        "letter",
         receive(&mut buffer, AT_ONCE),
-        Ok((INIT, &b"hello"[..])),
+        Ok((OWN, &b"hello"[..])),
     )
 }
 
-fn an_empty_message_is_a_message() -> Check {
-    at("send", send(INIT, b""))?;
+fn an_empty_letter_is_a_letter() -> Check {
+    at("send", send(b""))?;
     let mut buffer = [0; 256];
-    same(
-        "message",
-        receive(&mut buffer, AT_ONCE),
-        Ok((INIT, &b""[..])),
-    )
+    same("letter", receive(&mut buffer, AT_ONCE), Ok((OWN, &b""[..])))
 }
 
-fn waiting_for_a_message_ends_in_time() -> Check {
+fn waiting_for_a_letter_ends_in_time() -> Check {
     let mut buffer = [0; 256];
     same(
         "at once",
@@ -80,31 +83,31 @@ fn waiting_for_a_message_ends_in_time() -> Check {
 }
 
 fn a_full_mailbox_refuses_more() -> Check {
-    let sent = (0..100).take_while(|_| send(INIT, b"more").is_ok()).count();
+    let sent = (0..100).take_while(|_| send(b"more").is_ok()).count();
     ensure((1..100).contains(&sent), "a mailbox without an end")?;
-    same("one more", send(INIT, b"more"), Err(Error::Full))?;
+    same("one more", send(b"more"), Err(Error::Full))?;
     let message = Message::cut("more");
     let to = Target::pid(INIT);
     refused(Action::Send { to, message }, Reason::TooMany)?;
     drain();
-    at("send again", send(INIT, b"more"))?;
+    at("send again", send(b"more"))?;
     drain();
     Ok(())
 }
 
-fn a_message_too_long_is_refused() -> Check {
-    same("257 bytes", send(INIT, &[0; 257]), Err(Error::TooLong))?;
-    at("256 bytes", send(INIT, &[7; 256]))?;
+fn a_letter_too_long_is_refused() -> Check {
+    same("257 bytes", send(&[0; 257]), Err(Error::TooLong))?;
+    at("256 bytes", send(&[7; 256]))?;
     let mut buffer = [0; 256];
     same(
-        "message",
+        "letter",
         receive(&mut buffer, AT_ONCE),
-        Ok((INIT, &[7; 256][..])),
+        Ok((OWN, &[7; 256][..])),
     )
 }
 
-fn a_message_stays_until_it_fits() -> Check {
-    at("send", send(INIT, b"four"))?;
+fn a_letter_stays_until_it_fits() -> Check {
+    at("send", send(b"four"))?;
     let mut small = [0; 3];
     same(
         "small",
@@ -115,26 +118,19 @@ fn a_message_stays_until_it_fits() -> Check {
     same(
         "exact",
         receive(&mut exact, AT_ONCE),
-        Ok((INIT, &b"four"[..])),
+        Ok((OWN, &b"four"[..])),
     )
 }
 
-fn nobody_gets_no_message() -> Check {
-    for pid in [0, 9999, u32::MAX] {
-        same("send", send(pid, b"?"), Err(Error::NoSuchProcess))?;
-    }
-    Ok(())
-}
-
-fn the_echo_service_answers() -> Check {
-    let echo = spawn("echo", &[])?;
-    for message in [&b"one"[..], b"", &[0; 256]] {
-        at("send", send(echo, message))?;
-        let mut buffer = [0; 256];
-        same("answer", receive(&mut buffer, SOON), Ok((echo, message)))?;
-    }
-    kill(echo)?;
-    same("the dead", send(echo, b"?"), Err(Error::NoSuchProcess))
+fn the_dead_get_no_letter() -> Check {
+    let pid = spawn("echo", &[])?;
+    let echo = at("open", Port::open("echo"))?;
+    at("send", echo.send(b"?"))?;
+    kill(pid)?;
+    same("send", echo.send(b"?"), Err(Error::Dead))?;
+    same("again", echo.send(b"?"), Err(Error::Dead))?;
+    at("close", proviso_user::ipc::close(echo.0))?;
+    same("closed", echo.send(b"?"), Err(Error::BadHandle))
 }
 
 fn writing_takes_any_bytes_but_not_too_many() -> Check {

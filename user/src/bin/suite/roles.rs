@@ -7,8 +7,11 @@ use core::hint::black_box;
 use core::time::Duration;
 
 use proviso_user::abi::words::{ListWhat, ShutdownMode};
-use proviso_user::abi::{Action, Bytes, INIT, Priority, Reason, Target};
-use proviso_user::{Args, Error, Intent, claim, fault, println, send, sleep, system, try_zeroed};
+use proviso_user::abi::{Action, Bytes, INIT, Priority, Reason, Rights, Target};
+use proviso_user::{
+    Args, Error, Extras, Intent, Notification, Port, claim, fault, ipc, println, sleep, system,
+    try_zeroed,
+};
 
 use crate::harness::{Check, at, ensure, same};
 use crate::kernel::{act, detail, end, list, refused, start};
@@ -22,6 +25,8 @@ pub fn play(args: Args) -> i32 {
         "race" => race(args),
         "args" => arguments(args),
         "stranger" => stranger(args),
+        "drop" => drop_call(),
+        "passer" => passer(),
         "dirty" => dirty(),
         "clean" => clean(),
         "exhaust" => exhaust(),
@@ -54,8 +59,9 @@ fn pause() -> Check {
 
 /// Tells init again and again that it runs.
 fn beat() -> Check {
+    let suite = at("open", Port::open("suite"))?;
     loop {
-        let _ = send(INIT, b"beat");
+        let _ = suite.send(b"beat");
         sleep(Duration::from_millis(5));
     }
 }
@@ -67,7 +73,8 @@ fn race(args: Args) -> Check {
         value = black_box(value.wrapping_mul(3));
     }
     let name = args.get(1).unwrap_or_default();
-    at("send", send(INIT, name.as_bytes()))
+    let suite = at("open", Port::open("suite"))?;
+    at("send", suite.send(name.as_bytes()))
 }
 
 fn arguments(args: Args) -> Check {
@@ -86,7 +93,7 @@ fn stranger(args: Args) -> Check {
     same(
         "watch",
         system::watch(Some(Duration::ZERO)).err(),
-        Some(Error::NotPermitted),
+        Some(Error::BadHandle),
     )?;
     let mut buffer = [0; 8];
     let read = system::read_console(&mut buffer, Some(Duration::ZERO));
@@ -129,6 +136,36 @@ fn stranger(args: Args) -> Check {
     // And it may end itself, which is the end of this role.
     let _ = act(end(own));
     Err("outlived its own end".into())
+}
+
+/// Gives init a way to call it, receives that call, and ends.
+fn drop_call() -> Check {
+    let own = at("create", Port::create())?;
+    let handle = at("copy", ipc::copy(own.0, Rights::CALL.or(Rights::COPY), 0))?;
+    let suite = at("open", Port::open("suite"))?;
+    let extras = Extras {
+        handle,
+        ..Extras::default()
+    };
+    at("call", suite.call_with([0; 4], extras))?;
+    at("receive", own.receive(None)).map(|_| ())
+}
+
+/// Passes init a handle and waits until it was used.
+fn passer() -> Check {
+    let bell = at("create", Notification::create())?;
+    let handle = at(
+        "copy",
+        ipc::copy(bell.0, Rights::NOTIFY.or(Rights::COPY), 0),
+    )?;
+    let suite = at("open", Port::open("suite"))?;
+    let extras = Extras {
+        handle,
+        ..Extras::default()
+    };
+    let reply = at("call", suite.call_with([0; 4], extras))?;
+    same("answer", reply.words, [42; 4])?;
+    same("bits", bell.wait(None), Ok(5))
 }
 
 /// Leaves its mark on memory.

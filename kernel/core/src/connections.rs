@@ -1,0 +1,95 @@
+//! Who has a handle to whose own endpoint: by name, and until they are disconnected.
+
+use proviso_abi::handle::Rights;
+use proviso_abi::syscall::Error;
+use proviso_abi::{Handle, INIT, Pid};
+
+use crate::capabilities::TableId;
+use crate::kernel::Kernel;
+use crate::machine::Machine;
+use crate::object::Object;
+use crate::process::Process;
+
+/// What somebody gets who opens a process by name: it may call, and pass that on.
+const OPENED: Rights = Rights::CALL.or(Rights::COPY);
+
+impl<M: Machine> Kernel<M> {
+    /// The first handles of a process, at the places that the abi names.
+    pub(crate) fn equip(&mut self, pid: Pid) {
+        let Some(table) = self.capabilities.add_table(pid) else {
+            return;
+        };
+        // An empty table has room for three.
+        let own = Object::endpoint(pid, Some(pid));
+        let own = self.capabilities.create(table, own, Rights::ALL);
+        let read = Rights::READ.or(Rights::COPY);
+        let _ = self.capabilities.create(table, Object::Directory, read);
+        if pid == INIT {
+            let wait = Rights::WAIT.or(Rights::COPY);
+            let _ = self.capabilities.create(table, Object::Ends, wait);
+        }
+        if let Some(process) = self.table.get_mut(pid) {
+            process.handles = Some(table);
+            process.home = own.ok().map(|(_, object)| object);
+        }
+    }
+
+    /// Takes a process's handles away, and with them what only it could serve.
+    pub(crate) fn disarm(&mut self, machine: &mut M, pid: Pid) {
+        let Some(process) = self.table.get_mut(pid) else {
+            return;
+        };
+        process.home = None;
+        if let Some(table) = process.handles.take() {
+            self.capabilities.remove_table(table);
+        }
+        self.orphan_callers(machine, pid);
+    }
+
+    /// Opens the lowest-numbered living process of a name.
+    pub(crate) fn open(&mut self, pid: Pid, name: &[u8]) -> Result<Handle, Error> {
+        let is_named = |process: &&Process<_>| process.name.as_bytes() == name;
+        let found = self.table.living().find(is_named).map(|it| it.pid);
+        let to = found.ok_or(Error::NoSuchProcess)?;
+        self.give(pid, to)
+    }
+
+    /// Takes away every handle by which `from` can call `to`'s own endpoint, and
+    /// every copy of them, whoever has it: what `disconnect` does beside closing
+    /// the name. Its own handle to itself it keeps, or it could not receive.
+    pub(crate) fn sever(&mut self, machine: &mut M, from: Pid, to: Pid) {
+        let home = self.table.get(to).and_then(|process| process.home);
+        if let (Ok(table), Some(home)) = (self.handles(from), home)
+            && from != to
+        {
+            self.capabilities.remove_all(table, home);
+            self.tell_of_dead_objects(machine);
+        }
+    }
+
+    /// A handle in `from`'s table to `to`'s own endpoint.
+    pub(crate) fn give(&mut self, from: Pid, to: Pid) -> Result<Handle, Error> {
+        if !self.relations.may_call(from, to) {
+            return Err(Error::NotPermitted);
+        }
+        let table = self.handles(from)?;
+        let home = self.table.get(to).and_then(|process| process.home);
+        let home = home.ok_or(Error::NoSuchProcess)?;
+        if let Some(handle) = self
+            .capabilities
+            .handle_to(table, home, OPENED, from.into())
+        {
+            return Ok(handle);
+        }
+        let origin = self.capabilities.origin(home).ok_or(Error::Dead)?;
+        self.capabilities.derive(origin, table, OPENED, from.into())
+    }
+
+    /// The handle table of a living process.
+    pub(crate) fn handles(&self, pid: Pid) -> Result<TableId, Error> {
+        self.table
+            .get(pid)
+            .and_then(|process| process.handles)
+            .ok_or(Error::NoSuchProcess)
+    }
+}
