@@ -205,5 +205,5 @@ fn the_table_has_an_end() {
     while let proviso_abi::IntentEvent::Done { .. } = lab.plan(SHELL, vec![spawn("worker", 1)]) {
         spawned += 1;
     }
-    assert_eq!(spawned, crate::table::most_living(2 << 20) - 2);
+    assert_eq!(spawned, crate::table::most_living(lab.machine.heap) - 2);
 }
