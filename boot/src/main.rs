@@ -4,18 +4,18 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use proviso_boot::{
     bench, guest,
     image::Console,
     interactive,
     launch::{self, AgentChoice, Choices},
-    process,
+    model, paths, process,
     qemu::{MachineKind, MemorySize},
     script::{self, Limits},
     setup::{self, Purpose},
@@ -68,6 +68,12 @@ enum What {
         runs: u32,
         #[command(flatten)]
         machine: MachineOptions,
+    },
+    /// How good, how sure, how fast and how big the planner is
+    Planner {
+        /// Another GGUF model, to be timed in turns with ours
+        #[arg(long, value_name = "PATH")]
+        against: Option<PathBuf>,
     },
 }
 
@@ -133,6 +139,9 @@ fn main() -> ExitCode {
         Some(Verb::Bench {
             what: What::Boot { runs, machine },
         }) => bench_boot(runs, machine),
+        Some(Verb::Bench {
+            what: What::Planner { against },
+        }) => bench_planner(against.as_deref()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -184,6 +193,31 @@ fn bench_boot(runs: u32, machine: MachineOptions) -> Result<()> {
     println!("{runs} paired runs, {}", prepared.summary());
     println!("empty guest, spawn to exit   {floor}");
     println!("Proviso, spawn to prompt     {boot}");
+    Ok(())
+}
+
+/// One thread, so that the figures do not depend on how many there are.
+fn bench_planner(against: Option<&Path>) -> Result<()> {
+    setup::ensure(&[Purpose::BuildAgent, Purpose::Model])?;
+    let agent = launch::build_agent()?;
+    let mut command = Command::new(agent);
+    command.args(["bench", "--threads", "1", "--model"]);
+    command.arg(model::default_path());
+    // The cases of this repository, and the ones kept outside of it where they are.
+    let development = paths::root().join("../shared/eval/dev.jsonl");
+    command
+        .arg("--cases")
+        .arg(paths::root().join("train/test.jsonl"));
+    if development.is_file() {
+        command.arg("--cases").arg(development);
+    }
+    if let Some(other) = against {
+        command.arg("--against").arg(other);
+    }
+    let status = command.status().context("cannot run the agent")?;
+    if !status.success() {
+        bail!("llm-agent bench failed; its message is above");
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use clap::{Args, Parser, Subcommand};
 use proviso_abi::System;
 
+use crate::bench;
 use crate::eval::{self, case, report};
 use crate::link;
 use crate::model::embedded::Embedded;
@@ -56,6 +57,20 @@ enum Command {
         #[command(flatten)]
         model: ModelArgs,
     },
+    /// Measures how good, how sure, how fast and how big the planner is.
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+struct BenchArgs {
+    /// Evaluation cases; may be given several times.
+    #[arg(long, value_name = "FILE.jsonl", required = true)]
+    cases: Vec<PathBuf>,
+    /// Another GGUF model, to be timed in turns with this one.
+    #[arg(long, value_name = "PATH")]
+    against: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelArgs,
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +119,12 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             sentence,
             model,
         } => plan(&read_system(&system)?, &sentence, &model),
+        Command::Bench(args) => {
+            let (path, threads) = (args.model.path()?, args.model.threads());
+            let figures = bench::run(&path, threads, &args.cases, args.against.as_deref())?;
+            print!("{figures}");
+            Ok(())
+        }
         Command::Eval { cases, json, model } => evaluate(&case::load(&cases)?, json, &model),
     }
 }
@@ -156,11 +177,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_three_commands_parse() {
+    fn the_commands_parse() {
         for line in [
             "llm-agent serve --listen /tmp/a.sock --model m.gguf --threads 2",
             "llm-agent plan --system s.json --model m.gguf sentence",
             "llm-agent eval --cases c.jsonl --json",
+            "llm-agent bench --cases c.jsonl --cases d.jsonl --against m.gguf",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }

@@ -35,12 +35,18 @@ pub struct Outcome {
 /// The figures of many cases.
 #[derive(Debug, Clone, Serialize)]
 pub struct Summary {
-    cases: usize,
-    right: usize,
-    valid: usize,
-    accuracy: f64,
-    p50_ms: f64,
-    p95_ms: f64,
+    /// How many there were.
+    pub cases: usize,
+    /// How many plans were right.
+    pub right: usize,
+    /// How many were well formed at all.
+    pub valid: usize,
+    /// The share of right ones.
+    pub accuracy: f64,
+    /// The median time.
+    pub p50_ms: f64,
+    /// The time that 95 of 100 stay within.
+    pub p95_ms: f64,
     #[serde(skip)]
     prompt_tokens: usize,
     #[serde(skip)]

@@ -6,6 +6,7 @@
 //! that the planner uses, and checks that the slots lead back to the plan.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod make;
 mod names;
 mod noise;

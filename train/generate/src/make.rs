@@ -9,6 +9,7 @@ use llm_agent::short::{self, Context, Short, parse, resolve};
 use llm_agent::slots::{Kind, Slot, Slotted, Value, plural};
 use proviso_abi::{FieldKind, Plan, State, System};
 
+use crate::admission::check_form;
 use crate::noise;
 use crate::pattern::{Node, Pattern, Variable, variables};
 use crate::scenario::{Bound, Scenario, scenario};
@@ -88,6 +89,7 @@ pub fn example(pattern: &Pattern, rng: &mut Rng) -> Result<Example, MakeError> {
             output,
         });
     }
+    check_form(&plan, &scenario.system).map_err(MakeError::NoPlan)?;
     let grammar = short::grammar::plans(&slotted, scenario.system.caller.is_some());
     if !accepts(&grammar, &format!(" {output}")) {
         let input = slotted.input();
