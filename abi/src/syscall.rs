@@ -281,6 +281,8 @@ syscalls! {
     /// Waits until bits of a notification are set, and clears them.
     21 Wait "wait" (notification: Handle, timeout_ns: u64)
         on needs(ObjectKind::Notification, Rights::WAIT) => "the bits" fails [TimedOut Busy];
+    /// Tells a counter of the kernel's: 0 is changes of the address space since boot.
+    22 Count "count" (counter: u64) on None => "the count" fails [Invalid];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.

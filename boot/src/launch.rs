@@ -130,6 +130,7 @@ impl Choices {
         let image = Image::of(&guest)?
             // Tests start it as init; nobody else needs it.
             .without_program("suite")
+            .without_program("bench")
             .console(console)
             .agent(self.agent != AgentChoice::None);
         image.check()?;

@@ -38,6 +38,7 @@ pub mod exit;
 pub mod guest;
 pub mod image;
 pub mod interactive;
+pub mod kernel_bench;
 pub mod launch;
 pub mod model;
 pub mod paths;

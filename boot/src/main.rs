@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use proviso_boot::{
     bench, guest,
     image::Console,
-    interactive,
+    interactive, kernel_bench,
     launch::{self, AgentChoice, Choices},
     model, paths, process,
     qemu::{MachineKind, MemorySize},
@@ -61,6 +61,12 @@ enum Verb {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// What the kernel's operations cost, in instructions, beside other kernels
+    Kernel {
+        /// The kind of machine
+        #[arg(long, value_enum, default_value_t)]
+        machine: MachineKind,
+    },
     /// The time from starting QEMU to the prompt, beside that of an empty guest
     Boot {
         /// Runs of each kind
@@ -137,6 +143,9 @@ fn main() -> ExitCode {
         Some(Verb::Test { arguments }) => test(&arguments),
         Some(Verb::Setup) => set_up(),
         Some(Verb::Bench {
+            what: What::Kernel { machine },
+        }) => bench_kernel(machine),
+        Some(Verb::Bench {
             what: What::Boot { runs, machine },
         }) => bench_boot(runs, machine),
         Some(Verb::Bench {
@@ -182,6 +191,13 @@ fn set_up() -> Result<()> {
 fn test(arguments: &[String]) -> Result<()> {
     setup::ensure(&Purpose::ALL)?;
     suite::run(arguments).map(drop)
+}
+
+fn bench_kernel(kind: MachineKind) -> Result<()> {
+    setup::ensure(&[Purpose::BuildGuest, Purpose::RunMachine])?;
+    process::kill_on_signals()?;
+    print!("{}", kernel_bench::run(kind)?);
+    Ok(())
 }
 
 fn bench_boot(runs: u32, machine: MachineOptions) -> Result<()> {

@@ -5,7 +5,7 @@ use proviso_hal::memory::Memory;
 use proviso_hal::power::Exit;
 use proviso_hal::space::KernelRoot;
 use proviso_hal::task::Task;
-use proviso_hal::{clock, heap, interrupts, power, serial, virtio};
+use proviso_hal::{clock, heap, interrupts, power, serial, space, virtio};
 use proviso_kernel_core::machine::{Access, BadAddress, Machine, NoMemory, Trap, Words};
 
 /// The processor, the memory and the devices.
@@ -26,6 +26,18 @@ impl Machine for Hardware {
 
     fn now_ns(&self) -> u64 {
         clock::now_ns()
+    }
+
+    fn ticks(&self) -> u64 {
+        clock::ticks()
+    }
+
+    fn ticks_to_ns(&self, ticks: u64) -> u64 {
+        clock::ticks_to_ns(ticks)
+    }
+
+    fn space_switches(&self) -> u64 {
+        space::switches()
     }
 
     fn free_frames(&self) -> u64 {

@@ -36,7 +36,7 @@ pub fn image() -> Result<Image> {
     });
     let image = packed.clone().map_err(|error| anyhow!("{error}"))?;
     // Only the tests inside the guest need that program.
-    let image = image.without_program("suite");
+    let image = image.without_program("suite").without_program("bench");
     Ok(image.console(image::Console::Plain).agent(false))
 }
 

@@ -28,6 +28,7 @@ pub mod args;
 pub mod fault;
 pub mod intent;
 pub mod ipc;
+pub mod measure;
 pub mod output;
 pub mod start;
 pub mod system;

@@ -37,7 +37,15 @@ impl<M: Machine> Kernel<M> {
     /// Whether a person needs this process to put things right: init, and the
     /// console's owner.
     fn is_caretaker(&self, pid: Pid) -> bool {
-        pid == INIT || self.console_owner() == Some(pid)
+        self.table.get(pid).is_some_and(|it| it.is_caretaker)
+    }
+
+    /// Notes who the caretakers are. To be called when a process begins or ends.
+    pub(crate) fn appoint_caretakers(&mut self) {
+        let owner = self.console_owner();
+        for process in self.table.iter_mut() {
+            process.is_caretaker = process.pid == INIT || owner == Some(process.pid);
+        }
     }
 
     /// How a process is scheduled. A caretaker gets its turn whatever its

@@ -122,6 +122,18 @@ impl Machine for FakeMachine {
         self.now_ns
     }
 
+    fn ticks(&self) -> u64 {
+        self.now_ns
+    }
+
+    fn ticks_to_ns(&self, ticks: u64) -> u64 {
+        ticks
+    }
+
+    fn space_switches(&self) -> u64 {
+        self.ran.len() as u64
+    }
+
     fn free_frames(&self) -> u64 {
         self.free
     }

@@ -39,6 +39,15 @@ pub struct Message {
 }
 
 impl Message {
+    /// Nothing to say but words, and no room for more: what the short way has.
+    pub const EMPTY: Self = Self {
+        words: [0; 4],
+        out: UserSlice::EMPTY,
+        room: UserSlice::EMPTY,
+        handle: Handle::NONE,
+        badge: 0,
+    };
+
     /// Takes the words of a process.
     ///
     /// # Errors
@@ -450,7 +459,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn message(&self, pid: Pid) -> Option<Message> {
-        self.table.get(pid)?.message
+        let process = self.table.get(pid)?;
+        Some(process.message.unwrap_or(Message::EMPTY))
     }
 
     fn set_message(&mut self, pid: Pid, message: Message) {

@@ -33,6 +33,7 @@ use proviso_abi::{Bytes, INIT, Name, Pid, Priority};
 use crate::capabilities::Capabilities;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::Periods;
+use crate::fast_path::MAX_UNSETTLED;
 use crate::intents::Intents;
 use crate::lifecycle::Birth;
 use crate::link::Link;
@@ -125,6 +126,10 @@ pub struct Kernel<M: Machine> {
     pub(crate) relations: Relations,
     /// Ends of processes that init has not watched yet.
     pub(crate) ends: VecDeque<ExitRecord>,
+    /// Processes that the short way of calls left for later.
+    pub(crate) unsettled: Vec<Pid>,
+    /// When the running process began to run, in the machine's ticks.
+    pub(crate) running_since: u64,
     /// Time in which any process ran.
     pub(crate) busy: CpuMeter,
     /// The process that ran last, while it still wants the processor.
@@ -159,6 +164,8 @@ impl<M: Machine> Kernel<M> {
             history: History::default(),
             relations: Relations::default(),
             ends: VecDeque::new(),
+            unsettled: Vec::with_capacity(MAX_UNSETTLED),
+            running_since: 0,
             busy: CpuMeter::default(),
             current: None,
             shutdown: None,
@@ -190,28 +197,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn run_process(&mut self, machine: &mut M, pid: Pid) {
-        let Some(task) = self
-            .table
-            .get_mut(pid)
-            .and_then(|process| process.task.as_mut())
-        else {
+        self.running_since = machine.ticks();
+        let (pid, trap) = match self.run_until_slow(machine, pid) {
+            Some(end) => end,
             // Only living processes are scheduled.
-            return self.scheduler.forget(pid);
+            None => return self.scheduler.forget(pid),
         };
-        self.current = Some(pid);
-        let begin = machine.now_ns();
-        let trap = machine.run(task);
-        let now = machine.now_ns();
-        let used = now.saturating_sub(begin);
-        self.busy.add(now, used);
-        self.scheduler.charge(pid, used);
-        if let Some(process) = self.table.get_mut(pid) {
-            process.cpu.add(now, used);
-            process.cpu_cap.charge(used);
-            if process.cpu_cap.is_spent() {
-                self.settle(pid);
-            }
-        }
+        self.settle_all(machine, pid);
         match trap {
             Trap::Interrupt => self.poll(machine),
             Trap::Syscall { number, arguments } => self.syscall(machine, pid, number, arguments),
@@ -227,6 +219,24 @@ impl<M: Machine> Kernel<M> {
                     Some(instruction),
                     address,
                 );
+            }
+        }
+    }
+
+    /// Lets a process run, and those that it calls and that answer it the short
+    /// way, until one of them traps for something else: who, and how.
+    fn run_until_slow(&mut self, machine: &mut M, first: Pid) -> Option<(Pid, Trap)> {
+        let mut pid = first;
+        loop {
+            let task = self.table.get_mut(pid)?.task.as_mut()?;
+            self.current = Some(pid);
+            let trap = machine.run(task);
+            let Trap::Syscall { number, arguments } = &trap else {
+                return Some((pid, trap));
+            };
+            match self.fast_path(machine, pid, *number, arguments) {
+                Some(next) => pid = next,
+                None => return Some((pid, trap)),
             }
         }
     }

@@ -17,6 +17,7 @@ pub mod cpu;
 pub mod cpu_cap;
 mod effects;
 mod evidence;
+mod fast_path;
 pub mod frames;
 pub mod intents;
 pub mod ipc;

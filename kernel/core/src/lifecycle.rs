@@ -54,6 +54,9 @@ impl<M: Machine> Kernel<M> {
             home: None,
             message: None,
             serving: None,
+            is_caretaker: false,
+            unbilled_ticks: 0,
+            is_unsettled: false,
             inherited: Priority::Idle,
             output: Output::default(),
             heap_pages: 0,
@@ -70,6 +73,7 @@ impl<M: Machine> Kernel<M> {
             format_args!("{title} started by process {parent}"),
         );
         self.table.insert(process);
+        self.appoint_caretakers();
         self.equip(title.pid);
         self.settle(title.pid);
         title
@@ -94,6 +98,7 @@ impl<M: Machine> Kernel<M> {
         process.started_ns = machine.now_ns();
         process.restarts = process.restarts.saturating_add(1);
         let title = process.title();
+        self.appoint_caretakers();
         self.equip(pid);
         self.settle(pid);
         self.log.push(
@@ -197,7 +202,9 @@ impl<M: Machine> Kernel<M> {
         process.forget_life();
         process.life = life;
         process.last_exit = Some(exit);
-        Some(process.title())
+        let title = process.title();
+        self.appoint_caretakers();
+        Some(title)
     }
 
     /// Tells init, and forgets the oldest dead if there are too many.

@@ -58,6 +58,14 @@ pub trait Machine {
     /// Nanoseconds since boot; never goes back.
     fn now_ns(&self) -> u64;
 
+    /// A count that goes up as time passes, and is cheaper to read than
+    /// [`Self::now_ns`].
+    fn ticks(&self) -> u64;
+    /// So many ticks in nanoseconds.
+    fn ticks_to_ns(&self, ticks: u64) -> u64;
+    /// Changes of the address space since boot.
+    fn space_switches(&self) -> u64;
+
     /// Frames that nobody holds.
     fn free_frames(&self) -> u64;
     /// Frames that the machine had for everybody when the kernel took over,

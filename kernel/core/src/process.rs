@@ -138,10 +138,17 @@ pub struct Process<T> {
     pub handles: Option<TableId>,
     /// Its own endpoint, as long as somebody can receive there.
     pub home: Option<ObjectId>,
-    /// What it says in the call, reply or receive that it is in.
+    /// What it says in the call, reply or receive that it is in; none where it
+    /// went the short way, with words alone.
     pub message: Option<Message>,
     /// Whose call it has received and not answered.
     pub serving: Option<Pid>,
+    /// Whether a person needs it to put things right.
+    pub is_caretaker: bool,
+    /// Processor time that is not on any account yet, in the machine's ticks.
+    pub unbilled_ticks: u64,
+    /// Whether it is on the kernel's list of those to be settled.
+    pub is_unsettled: bool,
     /// How urgent those are who wait for it.
     pub inherited: Priority,
     /// Output that is not a whole line yet.

@@ -175,6 +175,8 @@ impl<M: Machine> Kernel<M> {
                 self.tell_of_dead_objects(machine);
                 Ok(Flow::Done(count))
             }
+            Request::Count { counter: 0 } => Ok(Flow::Done(machine.space_switches())),
+            Request::Count { .. } => Err(Error::Invalid.into()),
             Request::Notify { bits, .. } => self.sys_notify(machine, found()?, bits),
             Request::Wait { timeout_ns, .. } => self.sys_wait(pid, found()?, timeout_ns),
         }

@@ -1,6 +1,8 @@
 //! The process table: all living processes and the newest dead ones' records.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use proviso_abi::Pid;
 
@@ -21,11 +23,18 @@ pub const fn most_living(heap_bytes: u64) -> usize {
     let records = heap_bytes.saturating_sub(OTHER_BYTES) / RECORD_BYTES;
     (records as usize).saturating_sub(MAX_DEAD)
 }
+/// Numbers whose slot is known without a search.
+const HINTS: usize = 256;
 
 /// Process records by number. Numbers are never used twice.
 #[derive(Debug)]
 pub struct Table<T> {
-    processes: BTreeMap<Pid, Process<T>>,
+    slots: Vec<Option<Box<Process<T>>>>,
+    /// The slot of every number.
+    index: BTreeMap<Pid, usize>,
+    /// The number and slot that were added last for each remainder: a record is
+    /// looked up at every call between processes.
+    hints: [(Pid, usize); HINTS],
     next: Pid,
     most_living: usize,
 }
@@ -35,7 +44,9 @@ impl<T> Table<T> {
     #[must_use]
     pub const fn new(most_living: usize) -> Self {
         Self {
-            processes: BTreeMap::new(),
+            slots: Vec::with_capacity(most_living.saturating_add(MAX_DEAD)),
+            index: BTreeMap::new(),
+            hints: [(0, usize::MAX); HINTS],
             next: 1,
             most_living,
         }
@@ -49,34 +60,67 @@ impl<T> Table<T> {
 
     /// Adds a process under its number, which must be `next_pid` or above.
     pub fn insert(&mut self, process: Process<T>) {
-        self.next = self.next.max(process.pid.saturating_add(1));
-        self.processes.insert(process.pid, process);
+        let pid = process.pid;
+        self.next = self.next.max(pid.saturating_add(1));
+        let process = Some(Box::new(process));
+        let slot = match self.slots.iter().position(Option::is_none) {
+            Some(slot) => {
+                if let Some(free) = self.slots.get_mut(slot) {
+                    *free = process;
+                }
+                slot
+            }
+            None => {
+                self.slots.push(process);
+                self.slots.len().saturating_sub(1)
+            }
+        };
+        self.index.insert(pid, slot);
+        if let Some(hint) = self.hints.get_mut(remainder(pid)) {
+            *hint = (pid, slot);
+        }
     }
 
     /// The process with this number, dead or alive.
     #[must_use]
     pub fn get(&self, pid: Pid) -> Option<&Process<T>> {
-        self.processes.get(&pid)
+        self.slots.get(self.slot(pid)?)?.as_deref()
     }
 
     /// The process with this number, dead or alive, to change.
     pub fn get_mut(&mut self, pid: Pid) -> Option<&mut Process<T>> {
-        self.processes.get_mut(&pid)
+        let slot = self.slot(pid)?;
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    fn slot(&self, pid: Pid) -> Option<usize> {
+        match self.hints.get(remainder(pid)) {
+            Some((number, slot)) if *number == pid => Some(*slot),
+            _ => self.index.get(&pid).copied(),
+        }
     }
 
     /// Takes a record out.
     pub fn remove(&mut self, pid: Pid) -> Option<Process<T>> {
-        self.processes.remove(&pid)
+        let slot = self.index.remove(&pid)?;
+        if let Some(hint) = self.hints.get_mut(remainder(pid))
+            && hint.0 == pid
+        {
+            *hint = (0, usize::MAX);
+        }
+        self.slots.get_mut(slot)?.take().map(|process| *process)
     }
 
     /// All records, by number.
     pub fn iter(&self) -> impl Iterator<Item = &Process<T>> {
-        self.processes.values()
+        self.index
+            .values()
+            .filter_map(|slot| self.slots.get(*slot)?.as_deref())
     }
 
-    /// All records, by number, to change.
+    /// All records, to change.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Process<T>> {
-        self.processes.values_mut()
+        self.slots.iter_mut().filter_map(Option::as_deref_mut)
     }
 
     /// The living, by number.
@@ -103,4 +147,8 @@ impl<T> Table<T> {
             }
         }
     }
+}
+
+const fn remainder(pid: Pid) -> usize {
+    pid as usize % HINTS
 }

@@ -19,6 +19,12 @@ pub struct UserSlice {
 }
 
 impl UserSlice {
+    /// No bytes.
+    pub const EMPTY: Self = Self {
+        address: 0,
+        length: 0,
+    };
+
     /// Takes the words of a process.
     ///
     /// # Errors

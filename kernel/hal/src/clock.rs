@@ -75,11 +75,22 @@ fn counted(from: u16, to: u16) -> u16 {
 
 /// Nanoseconds since [`init`]; 0 before.
 pub fn now_ns() -> u64 {
-    let Some((rate, begin)) = RATE.get() else {
-        return 0;
-    };
-    let elapsed = u128::from(counter().saturating_sub(*begin));
-    ((elapsed * u128::from(*rate)) >> 32) as u64
+    ticks_to_ns(ticks())
+}
+
+/// Timestamp counts since [`init`]; 0 before.
+#[inline]
+pub fn ticks() -> u64 {
+    match RATE.get() {
+        Some((_, begin)) => counter().saturating_sub(*begin),
+        None => 0,
+    }
+}
+
+/// Timestamp counts in nanoseconds.
+pub fn ticks_to_ns(ticks: u64) -> u64 {
+    let rate = RATE.get().map_or(0, |(rate, _)| *rate);
+    ((u128::from(ticks) * u128::from(rate)) >> 32) as u64
 }
 
 /// Programs channel 0 as a rate generator (mode 2).

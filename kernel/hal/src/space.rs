@@ -4,6 +4,8 @@
 //! same in every space and complete before the first one is made, so it is
 //! copied once and never again.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use proviso_kernel_core::machine::{Access, BadAddress, NoMemory};
 use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr3, Cr3Flags};
@@ -24,6 +26,15 @@ const LEVELS: u32 = 4;
 pub struct Space {
     root: FrameNumber,
     held: u64,
+}
+
+/// Writes of CR3 since boot.
+static SWITCHES: AtomicU64 = AtomicU64::new(0);
+
+/// Writes of CR3 since boot.
+#[must_use]
+pub fn switches() -> u64 {
+    SWITCHES.load(Ordering::Relaxed)
 }
 
 /// The part of an address that picks the entry in a table of a level.
@@ -295,6 +306,7 @@ fn kernel_root() -> FrameNumber {
 /// # Safety
 /// The tables must map the kernel as the present ones do.
 unsafe fn set_root(root: FrameNumber) {
+    SWITCHES.fetch_add(1, Ordering::Relaxed);
     let frame = PhysFrame::containing_address(PhysAddr::new(root.address()));
     // SAFETY: the caller's promise.
     unsafe { Cr3::write(frame, Cr3Flags::empty()) };

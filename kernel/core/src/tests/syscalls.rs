@@ -391,7 +391,7 @@ fn a_wait_outlives_a_suspension() {
 
 proptest! {
     #[test]
-    fn no_arguments_panic_the_kernel(calls in proptest::collection::vec((1u64..23, prop::array::uniform6(odd_number())), 1..40)) {
+    fn no_arguments_panic_the_kernel(calls in proptest::collection::vec((1u64..Syscall::ALL.len() as u64, prop::array::uniform6(odd_number())), 1..40)) {
         let mut lab = Lab::new();
         let mut pid = lab.spawn("worker");
         for (number, arguments) in calls {

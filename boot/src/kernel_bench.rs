@@ -1,0 +1,140 @@
+//! `./qemu.sh bench kernel`: what the kernel's operations cost, in instructions.
+
+use std::{fmt::Write, time::Duration};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    exit::Exit,
+    guest,
+    image::{Console, Image},
+    qemu::{Machine, MachineKind},
+    session::Session,
+};
+
+/// Longer than any run takes.
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// What is measured, how others do (seL4 16 and Linux 6.1 on the same machine),
+/// and what this kernel is to stay below.
+const ROWS: &[(&str, &str, &str, &str, Option<u64>)] = &[
+    (
+        "call_reply",
+        "call + reply between address spaces",
+        "406",
+        "13,044",
+        Some(350),
+    ),
+    (
+        "call_reply_cr3_writes",
+        "  CR3 writes of it",
+        "2",
+        "",
+        Some(2),
+    ),
+    (
+        "null_call",
+        "null system call (clock)",
+        "89",
+        "228",
+        Some(60),
+    ),
+    (
+        "refused_call",
+        "a call refused for its handle",
+        "",
+        "",
+        None,
+    ),
+    ("map_page", "map one zeroed page", "734", "", Some(600)),
+    (
+        "spawn_to_exit",
+        "spawn to exit, waited for",
+        "",
+        "337,600",
+        Some(60_000),
+    ),
+    (
+        "boot_to_init",
+        "reset to init's main",
+        "224 M",
+        "1,520 M",
+        Some(10_000_000),
+    ),
+];
+
+/// Boots with `bench` in the place of init, one clock tick an instruction, and
+/// returns the table.
+///
+/// # Errors
+/// When something does not build, or the run does not come to its end.
+pub fn run(kind: MachineKind) -> Result<String> {
+    let guest = guest::build()?;
+    let folder = tempfile::Builder::new().prefix("proviso-").tempdir();
+    let folder = folder.context("cannot make a temporary folder")?;
+    let ramdisk = folder.path().join("ramdisk");
+    Image::of(&guest)?
+        .init("bench")
+        .console(Console::Plain)
+        .agent(false)
+        .write(&ramdisk)?;
+    let machine = Machine::new(&guest.loader)
+        .ramdisk(&ramdisk)
+        .kind(kind)
+        .instruction_count(true);
+    let mut session = Session::start(&machine)?;
+    let exit = session.wait_exit(TIMEOUT)?;
+    let transcript = session.transcript();
+    if exit != Exit::Clean {
+        bail!("the measurement did not come to its end ({exit}):\n{transcript}");
+    }
+    table(&transcript)
+}
+
+/// The table, out of the lines `figure NAME = COUNT` of a run.
+fn table(transcript: &str) -> Result<String> {
+    let figures: Vec<(&str, u64)> = transcript
+        .lines()
+        .filter_map(|line| line.split_once("figure ")?.1.trim_end().split_once(" = "))
+        .filter_map(|(name, count)| Some((name, count.parse().ok()?)))
+        .collect();
+    let mut table = format!(
+        "{:38} {:>10} {:>10} {:>12} {:>12}\n",
+        "guest instructions", "seL4 16", "Linux 6.1", "bound", "Proviso"
+    );
+    for (name, what, sel4, linux, bound) in ROWS {
+        let (_, count) = figures
+            .iter()
+            .find(|(own, _)| own == name)
+            .with_context(|| format!("the run printed no figure {name}:\n{transcript}"))?;
+        let limit = bound.map_or_else(String::new, |bound| bound.to_string());
+        let verdict = match bound {
+            Some(bound) if count > bound => "  over",
+            _ => "",
+        };
+        writeln!(
+            table,
+            "{what:38} {sel4:>10} {linux:>10} {limit:>12} {count:>12}{verdict}"
+        )?;
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_figure_has_its_row_and_none_may_be_missing() {
+        let mut lines: Vec<String> = ROWS
+            .iter()
+            .map(|(name, ..)| format!("[bench 1] figure {name} = 61"))
+            .collect();
+        let made = table(&lines.join("\n")).unwrap();
+        assert_eq!(made.lines().count(), ROWS.len() + 1);
+        let null = made.lines().find(|line| line.starts_with("null")).unwrap();
+        assert!(null.ends_with("61  over"), "{null}");
+        lines.pop();
+        assert!(table(&lines.join("\n")).is_err());
+    }
+}

@@ -1,0 +1,157 @@
+//! Counts what the kernel's operations cost, in timestamp counts: with QEMU's
+//! `-icount shift=0,sleep=off` one count is one instruction.
+//!
+//! Started as init it measures, prints a line `figure NAME = COUNT` for each
+//! operation, and ends. `./qemu.sh bench kernel` puts them beside others' figures.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+use alloc::string::{String, ToString};
+use core::hint::black_box;
+use core::time::Duration;
+
+use proviso_user::abi::action::ProgramName;
+use proviso_user::abi::value::Argument;
+use proviso_user::abi::{Action, Handle, INIT, IntentEvent, List, Name, Rights};
+use proviso_user::{
+    Args, Error, Extras, Port, claim, clock, ipc, measure, println, program, submit_plan, system,
+};
+
+program!(main);
+
+/// Operations that are measured together.
+const BATCH: u64 = 1000;
+/// Batches; the quickest counts, since a tick of the timer may fall into any.
+const BATCHES: u64 = 10;
+const PAGE: usize = 4096;
+const PAGES: usize = 64;
+
+fn main(args: Args) -> Result<(), String> {
+    match (args.pid(), args.get(0)) {
+        (INIT, _) => measure_all(),
+        (_, Some("server")) => serve().map_err(|error| error.to_string()),
+        (_, Some("client")) => client().map_err(|error| error.to_string()),
+        _ => Ok(()),
+    }
+}
+
+fn measure_all() -> Result<(), String> {
+    figure("boot_to_init", measure::counts());
+    let fresh = measure::counts();
+    // Before anything is allocated: new memory comes straight from the kernel.
+    claim(PAGE * PAGES).map_err(|error| error.to_string())?;
+    figure("map_page", (measure::counts() - fresh) / PAGES as u64);
+    figure("null_call", each(|| drop(black_box(clock()))));
+    figure(
+        "refused_call",
+        each(|| drop(black_box(ipc::close(Handle::NONE)))),
+    );
+    calls()?;
+    let mut cycles = u64::MAX;
+    for _ in 0..20 {
+        let begin = measure::counts();
+        start("none")?;
+        // The server of the measurement above lives; this one just ends.
+        system::watch(None).map_err(|error| error.to_string())?;
+        cycles = cycles.min(measure::counts() - begin);
+    }
+    figure("spawn_to_exit", cycles);
+    Ok(())
+}
+
+fn figure(name: &str, count: u64) {
+    println!("figure {name} = {count}");
+}
+
+/// Counts for one run of an operation, the loop around it included.
+fn each(mut operation: impl FnMut()) -> u64 {
+    let batch = || {
+        let begin = measure::counts();
+        (0..BATCH).for_each(|_| operation());
+        (measure::counts() - begin) / BATCH
+    };
+    core::iter::repeat_with(batch)
+        .take(BATCHES as usize)
+        .min()
+        .unwrap_or(0)
+}
+
+/// Starts this program in a role.
+fn start(role: &str) -> Result<(), String> {
+    let spawn = Action::Spawn {
+        program: ProgramName(Name::cut("bench")),
+        args: List::new(alloc::vec![Argument::cut(role)]).ok(),
+        count: None,
+        priority: None,
+        memory_limit: None,
+    };
+    let event = submit_plan(&spawn.into()).and_then(|mut intent| intent.finish());
+    match event {
+        Ok(IntentEvent::Done { .. }) => Ok(()),
+        other => Err(alloc::format!("{role} does not start: {other:?}")),
+    }
+}
+
+/// Two processes call each other: one serves, one measures and tells us. We pass
+/// the one's handle to the other.
+fn calls() -> Result<(), String> {
+    let text = |error: Error| error.to_string();
+    start("server")?;
+    let server = Port::OWN.receive(None).map_err(text)?.handle;
+    answer(Handle::NONE)?;
+    start("client")?;
+    Port::OWN.receive(None).map_err(text)?;
+    answer(server)?;
+    let [counts, switches, ..] = Port::OWN.receive(None).map_err(text)?.words;
+    figure("call_reply", counts / BATCH);
+    figure("call_reply_cr3_writes", switches / BATCH);
+    answer(Handle::NONE)?;
+    system::watch(None).map_err(text).map(|_| ())
+}
+
+/// Answers the last call with a handle, and does not wait for another.
+fn answer(handle: Handle) -> Result<(), String> {
+    let extras = Extras {
+        handle,
+        ..Extras::within(Duration::ZERO)
+    };
+    match Port::OWN.reply_receive_with([0; 4], extras) {
+        Err(Error::TimedOut) => Ok(()),
+        other => Err(alloc::format!("an answer came to {other:?}")),
+    }
+}
+
+fn serve() -> Result<(), Error> {
+    let own = Port::create()?;
+    let handle = ipc::copy(own.0, Rights::CALL.or(Rights::COPY), 0)?;
+    let extras = Extras {
+        handle,
+        ..Extras::default()
+    };
+    Port::open("bench")?.call_with([0; 4], extras)?;
+    let mut request = own.receive(None)?;
+    loop {
+        request = own.reply_receive(request.words)?;
+    }
+}
+
+fn client() -> Result<(), Error> {
+    let init = Port::open("bench")?;
+    let server = Port(init.call([0; 4])?.handle);
+    let (mut counts, mut switches) = (u64::MAX, u64::MAX);
+    for _ in 0..BATCHES {
+        let before = (measure::space_switches(), measure::counts());
+        for number in 0..BATCH {
+            let words = [number, 1, 2, 3];
+            if server.call(words)?.words != words {
+                return Err(Error::Unanswered);
+            }
+        }
+        counts = counts.min(measure::counts() - before.1);
+        switches = switches.min(measure::space_switches() - before.0);
+    }
+    init.call([counts, switches, 0, 0]).map(|_| ())
+}
