@@ -42,7 +42,7 @@ pub struct Table<T> {
 impl<T> Table<T> {
     /// An empty table for so many living processes.
     #[must_use]
-    pub const fn new(most_living: usize) -> Self {
+    pub fn new(most_living: usize) -> Self {
         Self {
             slots: Vec::with_capacity(most_living.saturating_add(MAX_DEAD)),
             index: BTreeMap::new(),
