@@ -152,6 +152,7 @@ impl<M: Machine> Kernel<M> {
             process.unbilled_ticks = process.unbilled_ticks.saturating_add(ran);
         }
         let now = machine.now_ns();
+        let was_short = !self.unsettled.is_empty();
         while let Some(pid) = self.unsettled.pop() {
             if let Some(process) = self.table.get_mut(pid) {
                 process.is_unsettled = false;
@@ -161,8 +162,10 @@ impl<M: Machine> Kernel<M> {
                 self.settle(pid);
             }
         }
-        // Whoever was called directly is in no queue yet.
-        self.settle(last);
+        if was_short {
+            // Whoever was called directly is in no queue yet.
+            self.settle(last);
+        }
         self.bill(machine, last, now);
     }
 
