@@ -131,13 +131,7 @@ impl AuditRecord {
     pub fn link(&self, before: Hash) -> Hash {
         let mut hasher = Sha256::new();
         hasher.update(before.0);
-        let content = (
-            self.number,
-            self.t_ms,
-            self.intent,
-            &self.who,
-            &self.event,
-        );
+        let content = (self.number, self.t_ms, self.intent, &self.who, &self.event);
         // Into memory, so it succeeds; if not, the empty content is no forgery
         // that anybody could choose.
         hasher.update(postcard::to_allocvec(&content).unwrap_or_default());

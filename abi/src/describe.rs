@@ -6,6 +6,7 @@
 use core::fmt::{self, Display, Formatter, Write};
 
 use crate::action::Action;
+use crate::audit::AuditEvent;
 use crate::bounded::List;
 use crate::outcome::{Effect, StatusReport};
 use crate::plan::Plan;
@@ -402,6 +403,39 @@ fn report(effect: &Effect, f: &mut dyn Write) -> fmt::Result {
         Effect::Undone(list) => write!(f, "took back: {}", Joined(list, ", ")),
         Effect::Remembered(fact) => write!(f, "told the agent to remember: {fact}"),
         Effect::Forgotten(fact) => write!(f, "told the agent to forget: {fact}"),
+        Effect::Audit(list) => {
+            write!(
+                f,
+                "{}",
+                Count(list.len() as u64, "audit record", "audit records")
+            )
+        }
+        Effect::Users(list) => write!(f, "{}", Count(list.len() as u64, "user", "users")),
+        Effect::Note(text) => write!(f, "{text}"),
+    }
+}
+
+impl Display for AuditEvent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let f = &mut Plain(f);
+        match self {
+            Self::Boot => f.write_str("boot"),
+            Self::Sentence(text) => write!(f, "asked: {text}"),
+            Self::Plan(text) => write!(f, "plan: {text}"),
+            Self::Rejected(text) => write!(f, "refused: {text}"),
+            Self::Asked(text) => write!(f, "needs a yes: {text}"),
+            Self::Answered(true) => f.write_str("a person said yes"),
+            Self::Answered(false) => f.write_str("a person said no"),
+            Self::Committed(text) => write!(f, "done: {text}"),
+            Self::Failed(text) => write!(f, "failed: {text}"),
+            Self::Rule(text) => write!(f, "by rule: {text}"),
+            Self::Console(text) => write!(f, "at the console: {text}"),
+            Self::Dropped(dropped) => write!(
+                f,
+                "dropped up to record {}: {} done and {} refused so far",
+                dropped.up_to, dropped.committed, dropped.rejected
+            ),
+        }
     }
 }
 

@@ -14,7 +14,9 @@
 extern crate alloc;
 
 pub mod action;
+pub mod audit;
 pub mod bounded;
+pub mod console;
 pub mod describe;
 pub mod handle;
 pub mod ipc;

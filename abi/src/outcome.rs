@@ -5,7 +5,10 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
+use crate::audit::AuditRecord;
 use crate::bounded::{List, Text};
+use crate::console::UserInfo;
 use crate::plan::{MAX_ACTIONS, Plan};
 use crate::report::{Device, EndpointReport, Evidence, RuleReport};
 use crate::snapshot::{LogLine, MemoryTotals, ProcessInfo, RuleInfo};
@@ -56,6 +59,8 @@ pub struct Rejection {
     pub reason: Reason,
     /// Why and what would help, for people.
     pub text: Text<200>,
+    /// The nearest action that would be admitted in its place, if there is one.
+    pub instead: Option<Action>,
 }
 
 impl fmt::Display for Rejection {
@@ -133,6 +138,12 @@ pub enum Effect {
     Remembered(Sentence),
     /// The agent was told to forget this.
     Forgotten(Sentence),
+    /// The audit record, oldest first.
+    Audit(Vec<AuditRecord>),
+    /// The users.
+    Users(Vec<UserInfo>),
+    /// What the console asked for is done.
+    Note(Text<200>),
 }
 
 /// A process by number and name.
@@ -279,6 +290,12 @@ pub enum IntentEvent {
         plan: Plan,
         /// What it cost.
         stats: ModelStats,
+    },
+    /// The plan would be admitted, but a person has to say yes first: by
+    /// [`crate::console::ConsoleRequest::Answer`].
+    Confirm {
+        /// What would be lost or changed, a line each.
+        loss: Vec<Text<160>>,
     },
     /// The kernel did none of it.
     Rejected {

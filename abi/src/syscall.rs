@@ -289,6 +289,9 @@ syscalls! {
 pub const SUBMIT_SENTENCE: u64 = 0;
 /// `kind` of [`Syscall::Submit`]: a plan.
 pub const SUBMIT_PLAN: u64 = 1;
+/// `kind` of [`Syscall::Submit`]: a [`crate::console::ConsoleRequest`], which
+/// only the console's owner may make.
+pub const SUBMIT_CONSOLE: u64 = 2;
 
 /// The table: `number Variant "what it means"`.
 macro_rules! errors {
@@ -335,6 +338,7 @@ errors! {
     -13 Deadlock "everybody would wait for everybody else"
     -14 Unanswered "the other side went on without an answer"
     -15 Busy "somebody else waits there already"
+    -16 TooOften "the caller asks too often; it can ask again soon"
 }
 
 /// The result register of a call: a value of at most 63 bits, or an error.

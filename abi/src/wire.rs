@@ -13,6 +13,7 @@ use postcard::ser_flavors::{AllocVec, Cobs};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditRecord;
 use crate::plan::Plan;
 use crate::snapshot::System;
 use crate::value::{Name, Sentence};
@@ -59,6 +60,13 @@ pub enum ToAgent {
         user: Name,
         /// What to change in it, in this order.
         facts: Vec<MemoryChange>,
+    },
+    /// Part of an export of the audit record.
+    Audit {
+        /// Its records, in order.
+        records: Vec<AuditRecord>,
+        /// Whether nothing comes after it.
+        is_last: bool,
     },
 }
 

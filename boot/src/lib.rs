@@ -53,3 +53,6 @@ mod toolchain;
 
 /// What the shell prints when it waits for a line.
 pub const PROMPT: &str = "proviso> ";
+
+/// What the shell asks before something is destroyed; `y` means yes.
+pub const QUESTION: &str = "go ahead? [y/N] ";

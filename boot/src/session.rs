@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use tempfile::TempDir;
 
-use crate::{PROMPT, exit::Exit, image::Image, process::Tied, qemu::Machine};
+use crate::{PROMPT, QUESTION, exit::Exit, image::Image, process::Tied, qemu::Machine};
 
 /// How much of a line must come back: the shell cuts lines that are much longer.
 const ECHO_CHARS: usize = 100;
@@ -122,7 +122,8 @@ impl Session {
         })
     }
 
-    /// Waits for the shell's prompt at the beginning of a line.
+    /// Waits for the shell's prompt at the beginning of a line, or for its
+    /// question: both want the next line.
     ///
     /// # Errors
     /// As [`wait_for`](Self::wait_for).
@@ -276,15 +277,20 @@ impl error::Error for Ended {}
 
 /// Where the first prompt at the beginning of a line ends in `output`.
 fn end_of_prompt(output: &[u8]) -> Option<usize> {
-    let prompt = PROMPT.as_bytes();
+    let ends = [PROMPT, QUESTION].map(|wanted| end_of(wanted.as_bytes(), output));
+    ends.into_iter().flatten().min()
+}
+
+/// Where `wanted` at the beginning of a line ends in `output`.
+fn end_of(wanted: &[u8], output: &[u8]) -> Option<usize> {
     let found = output
-        .windows(prompt.len())
+        .windows(wanted.len())
         .enumerate()
         .position(|(at, window)| {
             let begins_line = at.checked_sub(1).and_then(|before| output.get(before));
-            window == prompt && begins_line.is_none_or(|before| matches!(before, b'\n' | b'\r'))
+            window == wanted && begins_line.is_none_or(|before| matches!(before, b'\n' | b'\r'))
         });
-    found.map(|at| at + prompt.len())
+    found.map(|at| at + wanted.len())
 }
 
 fn read_in_background(mut output: ChildStdout) -> Receiver<Vec<u8>> {
@@ -311,6 +317,7 @@ mod tests {
         assert_eq!(end_of_prompt(b"hello\r\nproviso> x"), Some(16));
         assert_eq!(end_of_prompt(b"type at proviso> to begin"), None);
         assert_eq!(end_of_prompt(b"proviso>"), None);
+        assert_eq!(end_of_prompt(b"end hog 3\ngo ahead? [y/N] "), Some(26));
         assert_eq!(end_of_prompt(b""), None);
     }
 }

@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use clap::{Args, Parser, Subcommand};
 use proviso_abi::System;
 
+use crate::audit;
 use crate::bench;
 use crate::eval::{self, case, report};
 use crate::link;
@@ -46,6 +47,11 @@ enum Command {
         #[command(flatten)]
         model: ModelArgs,
     },
+    /// Works on an exported audit record.
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Runs the planner over evaluation cases.
     Eval {
         /// The cases, one JSON object a line.
@@ -71,6 +77,15 @@ struct BenchArgs {
     against: Option<PathBuf>,
     #[command(flatten)]
     model: ModelArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Follows the chain of hashes and names the first broken link.
+    Verify {
+        /// The export, one JSON object a line.
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -123,6 +138,13 @@ pub fn run() -> Result<(), Box<dyn Error>> {
             let (path, threads) = (args.model.path()?, args.model.threads());
             let figures = bench::run(&path, threads, &args.cases, args.against.as_deref())?;
             print!("{figures}");
+            Ok(())
+        }
+        Command::Audit {
+            command: AuditCommand::Verify { file },
+        } => {
+            let records = audit::verify(&file)?;
+            println!("{}: {records} records, the chain is whole", file.display());
             Ok(())
         }
         Command::Eval { cases, json, model } => evaluate(&case::load(&cases)?, json, &model),

@@ -6,6 +6,7 @@
 //! authority: what a plan may do is decided by the guest's kernel.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod bench;
 pub mod check;
 pub mod cli;

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use postcard::{from_bytes, to_allocvec};
-use proviso_abi::syscall::{Error, MAX_BUFFER, Request, SUBMIT_PLAN, SUBMIT_SENTENCE};
+use proviso_abi::console::ConsoleRequest;
+use proviso_abi::syscall::{
+    Error, MAX_BUFFER, Request, SUBMIT_CONSOLE, SUBMIT_PLAN, SUBMIT_SENTENCE,
+};
 use proviso_abi::{IntentEvent, Plan};
 
 use crate::raw;
@@ -34,6 +37,16 @@ pub fn submit_sentence(sentence: &str) -> Result<Intent, Error> {
 pub fn submit_plan(plan: &Plan) -> Result<Intent, Error> {
     let bytes = to_allocvec(plan).map_err(|_| Error::NoMemory)?;
     submit(SUBMIT_PLAN, &bytes)
+}
+
+/// Asks for what only the console's owner may.
+///
+/// # Errors
+/// [`Error::NotPermitted`] for everybody else, [`Error::NoSuchIntent`] for an
+/// answer that no intent of the caller's waits for.
+pub fn submit_console(request: &ConsoleRequest) -> Result<Intent, Error> {
+    let bytes = to_allocvec(request).map_err(|_| Error::NoMemory)?;
+    submit(SUBMIT_CONSOLE, &bytes)
 }
 
 /// Submits bytes as they are, whatever they are.

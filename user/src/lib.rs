@@ -35,7 +35,7 @@ pub mod system;
 
 pub use args::Args;
 pub use heap::{claim, grow, try_zeroed};
-pub use intent::{Intent, submit_plan, submit_sentence};
+pub use intent::{Intent, submit_console, submit_plan, submit_sentence};
 pub use ipc::{Extras, Notification, Port, receive};
 pub use proviso_abi as abi;
 pub use proviso_abi::syscall::Error;

@@ -6,6 +6,7 @@
 //! here can panic or change the system, and what it allocates is bounded by the
 //! sizes of plan and process table.
 
+mod alternative;
 mod authority;
 mod change;
 mod form;
@@ -26,7 +27,7 @@ use proviso_abi::plan::Plan;
 use proviso_abi::snapshot::RuleInfo;
 use proviso_abi::target::{MAX_REFS, ProcessRef, Target};
 use proviso_abi::value::{Bytes, Pid};
-use proviso_abi::words::{ListWhat, SortKey, State};
+use proviso_abi::words::{ListWhat, SearchWhere, SortKey, State};
 
 pub use authority::OWN_LIMIT;
 pub use form::{MAX_COUNT, MAX_QUANTUM_MS};
@@ -96,13 +97,16 @@ pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
     let mut operations = Vec::with_capacity(plan.actions.len());
     for (index, action) in plan.actions.iter().enumerate() {
         let before = judge.ledger.clone();
-        match judge.judge(action, plan.actions.get(index + 1..).unwrap_or_default()) {
+        let rest = plan.actions.get(index + 1..).unwrap_or_default();
+        match judge.judge(action, rest) {
             Ok(operation) => operations.push(operation),
             Err(refusal) => {
                 // What is rejected leaves no trace for the next ones.
                 judge.ledger = before;
+                let mut rejection = refusal.about(Some(index));
+                rejection.instead = judge.nearest(action, rest);
                 // One per action always fits.
-                let _ = rejections.push(refusal.about(Some(index)));
+                let _ = rejections.push(rejection);
             }
         }
     }
@@ -140,7 +144,10 @@ impl<'a> Judge<'a> {
                 .whom(kind, target, &None, Need::Record)
                 .map(|rows| Operation::Inspect(self.pids(&rows))),
             Action::Explain { target } => self.explain(target.as_ref()),
-            Action::Search { query, .. } => Ok(Operation::SearchLog(query.clone())),
+            Action::Search { query, r#where } => Ok(match r#where {
+                Some(SearchWhere::History) => Operation::SearchHistory(query.clone()),
+                _ => Operation::SearchLog(query.clone()),
+            }),
             Action::Scale { program, count } => self.scale(&program.0, *count),
             Action::Spawn {
                 program,
@@ -300,6 +307,7 @@ fn list(what: ListWhat, sort: Option<SortKey>, limit: Option<u32>) -> Judged<Ope
         ListWhat::Programs => Ok(Operation::ListPrograms),
         ListWhat::Memory => Ok(Operation::ListMemory),
         ListWhat::Log => Ok(Operation::ListLog { limit }),
+        ListWhat::Audit => Ok(Operation::ListAudit { limit }),
         ListWhat::Rules => Ok(Operation::ListRules),
         ListWhat::Endpoints => Ok(Operation::ListEndpoints),
         ListWhat::Devices => Ok(Operation::ListDevices),

@@ -3,15 +3,18 @@
 //! The kernel asks, and waits no longer than its deadlines; whatever the agent
 //! says or fails to say costs an intent its answer and nothing else.
 
+use alloc::vec::Vec;
 use core::fmt;
 
+use proviso_abi::audit::AuditEvent;
+use proviso_abi::describe::Joined;
 use proviso_abi::outcome::{IntentEvent, Rejection};
 use proviso_abi::syscall::Error;
 use proviso_abi::wire::{Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
-use proviso_abi::{Name, Pid, Plan, Sentence, Text};
+use proviso_abi::{Effect, Name, Pid, Plan, Sentence, Text};
 
 use crate::admit::admit;
-use crate::commit::Order;
+use crate::commit::{Order, Rejections};
 use crate::intents::{Overdue, Stage};
 use crate::kernel::Kernel;
 use crate::link::{MAX_TAKE, Peer};
@@ -33,7 +36,9 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::Invalid);
         }
         let prompt = Sentence::new(text).map_err(|_| Error::TooLong)?;
+        let event = AuditEvent::Sentence(prompt.clone());
         let id = self.add_intent(machine, pid, prompt)?;
+        self.note(machine, self.principal(pid), id, event);
         self.request(machine, id);
         Ok(id)
     }
@@ -55,8 +60,17 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    fn add_intent(&mut self, machine: &M, pid: Pid, prompt: Sentence) -> Result<IntentId, Error> {
-        let is_operator = self.principal(pid) == Principal::Operator;
+    pub(crate) fn add_intent(
+        &mut self,
+        machine: &M,
+        pid: Pid,
+        prompt: Sentence,
+    ) -> Result<IntentId, Error> {
+        let principal = self.principal(pid);
+        if !self.rates.take(principal, machine.now_ns()) {
+            return Err(Error::TooOften);
+        }
+        let is_operator = !matches!(principal, Principal::Process(_));
         self.intents
             .add(pid, is_operator, prompt, machine.now_ns())
             .ok_or(Error::Full)
@@ -99,21 +113,50 @@ impl<M: Machine> Kernel<M> {
             submitter,
             intent: id,
         };
+        let words = AuditEvent::Plan(Sentence::format(format_args!("{plan}")));
+        self.note(machine, order.principal, id, words);
         let view = self.view(machine, order.principal, submitter);
-        let verdict = admit(plan, order.principal, &view);
-        let outcome = verdict.and_then(|operations| self.commit(machine, &order, &operations));
-        let kernel_ns = machine.now_ns().saturating_sub(begin);
+        let outcome = match admit(plan, order.principal, &view) {
+            Ok(operations) => match self.ask_first(machine, &order, plan, &operations, &view) {
+                Ok(true) => return,
+                Ok(false) => self.commit(machine, &order, &operations),
+                Err(rejections) => Err(rejections),
+            },
+            Err(rejections) => Err(rejections),
+        };
+        self.conclude(machine, &order, outcome, begin);
+    }
+
+    /// Puts the outcome of a plan on record and tells it.
+    pub(crate) fn conclude(
+        &mut self,
+        machine: &mut M,
+        order: &Order,
+        outcome: Result<Vec<Effect>, Rejections>,
+        begin_ns: u64,
+    ) {
+        let event = match &outcome {
+            Ok(effects) => {
+                AuditEvent::Committed(Sentence::format(format_args!("{}", Joined(effects, "; "))))
+            }
+            Err(rejections) => AuditEvent::Rejected(Sentence::format(format_args!(
+                "{}",
+                Joined(rejections, "; ")
+            ))),
+        };
+        self.note(machine, order.principal, order.intent, event);
+        let kernel_ns = machine.now_ns().saturating_sub(begin_ns);
         let event = match outcome {
             Ok(effects) => IntentEvent::Done { effects, kernel_ns },
             Err(rejections) => {
-                self.log_rejections(machine, submitter, &rejections);
+                self.log_rejections(machine, order.submitter, &rejections);
                 IntentEvent::Rejected {
                     rejections,
                     kernel_ns,
                 }
             }
         };
-        self.tell(machine, id, &event);
+        self.tell(machine, order.intent, &event);
     }
 
     fn log_rejections(&mut self, machine: &M, submitter: Pid, rejections: &[Rejection]) {
@@ -124,7 +167,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Adds an event to an intent and wakes who waits for it.
-    fn tell(&mut self, machine: &mut M, id: IntentId, event: &IntentEvent) {
+    pub(crate) fn tell(&mut self, machine: &mut M, id: IntentId, event: &IntentEvent) {
         // The submitter's end ended the intent as well, and nobody waits.
         let Some(intent) = self.intents.get_mut(id) else {
             return;
@@ -135,6 +178,10 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn fail(&mut self, machine: &mut M, id: IntentId, text: fmt::Arguments<'_>) {
+        if let Some(submitter) = self.intents.get(id).map(|intent| intent.submitter) {
+            let event = AuditEvent::Failed(Sentence::format(text));
+            self.note(machine, self.principal(submitter), id, event);
+        }
         self.tell(
             machine,
             id,
@@ -149,6 +196,10 @@ impl<M: Machine> Kernel<M> {
         let Some(intent) = self.intents.remove(id) else {
             return;
         };
+        if intent.stage != Stage::Finished {
+            let event = AuditEvent::Failed(Sentence::cut("given up by the one who asked"));
+            self.note(machine, self.principal(intent.submitter), id, event);
+        }
         if intent.is_with_agent() {
             self.link.send(machine, ToAgent::Cancel { intent: id });
         }
@@ -164,8 +215,17 @@ impl<M: Machine> Kernel<M> {
     /// Fails the intents whose time is up.
     pub(crate) fn expire_intents(&mut self, machine: &mut M) {
         for (id, why) in self.intents.overdue(machine.now_ns()) {
+            if why == Overdue::Unanswered {
+                self.fail(
+                    machine,
+                    id,
+                    format_args!("nobody said yes within 120 s, so nothing was done"),
+                );
+                continue;
+            }
             self.link.send(machine, ToAgent::Cancel { intent: id });
             match (why, self.link.peer().clone()) {
+                (Overdue::Unanswered, _) => {}
                 (Overdue::TooLong, _) => {
                     self.fail(machine, id, format_args!("no plan within 60 s; try a simpler request"));
                 }

@@ -36,7 +36,7 @@ const MS_NS: u64 = 1_000_000;
 type Prepared<M> = VecDeque<(usize, Pid, <M as Machine>::Task)>;
 
 /// Why none of a plan was done.
-type Rejections = List<Rejection, MAX_ACTIONS>;
+pub(crate) type Rejections = List<Rejection, MAX_ACTIONS>;
 
 impl<M: Machine> Kernel<M> {
     /// Does all of a plan, or nothing.
@@ -228,6 +228,8 @@ impl<M: Machine> Kernel<M> {
             Operation::Inspect(pids) => self.inspect(machine, pids),
             Operation::Explain(pids) => self.explain(machine, pids),
             Operation::SearchLog(query) => self.search_log(query),
+            Operation::SearchHistory(query) => self.search_history(order.principal, query),
+            Operation::ListAudit { limit } => self.show_audit(*limit),
             Operation::Spawn {
                 program,
                 args,
@@ -487,6 +489,7 @@ fn agent_gone() -> Rejections {
         action: None,
         reason: Reason::WrongState,
         text: Text::cut("the agent that remembers does not take anything now; try again"),
+        instead: None,
     };
     let mut rejections = List::default();
     // One reason always fits.
@@ -502,6 +505,7 @@ fn no_memory(index: usize, name: &Name) -> Rejections {
         action: u8::try_from(index).ok(),
         reason: Reason::WouldExhaustMemory,
         text,
+        instead: None,
     };
     // One reason always fits.
     let mut rejections = List::default();

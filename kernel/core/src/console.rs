@@ -27,8 +27,10 @@ impl<M: Machine> Kernel<M> {
 
     /// On whose authority a process acts.
     pub(crate) fn principal(&self, pid: Pid) -> Principal {
-        if self.is_caretaker(pid) {
+        if pid == INIT {
             Principal::Operator
+        } else if self.console_owner() == Some(pid) {
+            self.users.at_console()
         } else {
             Principal::Process(pid)
         }

@@ -84,6 +84,8 @@ fn fit(effect: &mut Effect, most: usize) -> usize {
             Effect::Explained(evidence) => {
                 cut_old(&mut evidence.log, keep) || cut(&mut evidence.processes, keep)
             }
+            Effect::Audit(list) => cut_old(list, keep),
+            Effect::Users(list) => cut(list, keep),
             Effect::Rules(list) => cut(list, keep),
             Effect::Endpoints(list) => cut(list, keep),
             Effect::Reclaimed(list) => cut(list, keep),

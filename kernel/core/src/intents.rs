@@ -10,7 +10,9 @@ use alloc::vec::Vec;
 
 use proviso_abi::outcome::IntentEvent;
 use proviso_abi::wire::IntentId;
-use proviso_abi::{Pid, Sentence, Text};
+use proviso_abi::{Pid, Plan, Sentence, Text};
+
+use crate::view::{Operation, Principal};
 
 /// The most intents at once.
 pub const MAX_INTENTS: usize = 16;
@@ -28,6 +30,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub const ACCEPT_NS: u64 = SECOND_NS;
 /// While it works it must give a sign of life within this time.
 pub const SILENCE_NS: u64 = 3 * SECOND_NS;
+/// After this time a question counts as answered with no.
+pub const ANSWER_NS: u64 = 120 * SECOND_NS;
 /// After this time no plan is waited for any more.
 pub const TOTAL_NS: u64 = 60 * SECOND_NS;
 
@@ -40,6 +44,8 @@ pub enum Stage {
     Working,
     /// Its plan is there, and the kernel decides on it.
     Decided,
+    /// Its plan waits for a person's yes.
+    Asked,
     /// Its final event is there.
     Finished,
 }
@@ -53,6 +59,19 @@ pub enum Overdue {
     Silent,
     /// The agent took too long.
     TooLong,
+    /// Nobody said yes or no.
+    Unanswered,
+}
+
+/// What waits for a person's yes.
+#[derive(Debug)]
+pub struct Pending {
+    /// The plan.
+    pub plan: Plan,
+    /// What it came to when the person was asked.
+    pub operations: Vec<Operation>,
+    /// On whose authority.
+    pub principal: Principal,
 }
 
 /// One request.
@@ -70,6 +89,7 @@ pub struct Intent {
     pub was_resent: bool,
     silent_at_ns: u64,
     ends_at_ns: u64,
+    pending: Option<Pending>,
     events: VecDeque<Vec<u8>>,
     /// The newest event is an unread progress, which the next one replaces.
     ends_in_progress: bool,
@@ -126,6 +146,7 @@ impl Intent {
         }
         if event.is_final() {
             self.stage = Stage::Finished;
+            self.pending = None;
         } else if self.events.len() >= MAX_EVENTS {
             return;
         }
@@ -133,8 +154,23 @@ impl Intent {
         self.events.push_back(encode(event));
     }
 
+    /// A person was asked about its plan.
+    pub fn wait_for_answer(&mut self, now_ns: u64, pending: Pending) {
+        self.stage = Stage::Asked;
+        self.pending = Some(pending);
+        self.ends_at_ns = now_ns.saturating_add(ANSWER_NS);
+    }
+
+    /// What the person was asked about; once, and nothing if they were not.
+    pub fn take_pending(&mut self) -> Option<Pending> {
+        let pending = self.pending.take()?;
+        self.stage = Stage::Decided;
+        Some(pending)
+    }
+
     fn overdue(&self, now_ns: u64) -> Option<Overdue> {
         match self.stage {
+            Stage::Asked => (now_ns >= self.ends_at_ns).then_some(Overdue::Unanswered),
             Stage::Decided | Stage::Finished => None,
             _ if now_ns >= self.ends_at_ns => Some(Overdue::TooLong),
             _ if now_ns < self.silent_at_ns => None,
@@ -200,6 +236,7 @@ impl Intents {
             was_resent: false,
             silent_at_ns: 0,
             ends_at_ns: now_ns.saturating_add(TOTAL_NS),
+            pending: None,
             events: VecDeque::new(),
             ends_in_progress: false,
         };

@@ -14,6 +14,7 @@
 //! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
 //! | rules | 16, each with the lives of 128 processes that it acted for | 40 KiB |
 //! | changes that can be taken back | 64 of 128 processes or pairs | 130 KiB |
+//! | audit record | 256 of at most 700 bytes | 180 KiB |
 //! | disconnections | 256 pairs | 8 KiB |
 //! | ends that init has not watched | 64 records | 10 KiB |
 //! | console input | 1 KiB | 1 KiB |
@@ -24,12 +25,14 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
+use proviso_abi::audit::AuditEvent;
 use proviso_abi::outcome::ExitRecord;
 use proviso_abi::value::Argument;
 use proviso_abi::wire::IntentId;
 use proviso_abi::words::ShutdownMode;
 use proviso_abi::{Bytes, INIT, Name, Pid, Priority};
 
+use crate::audit::Audit;
 use crate::capabilities::Capabilities;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::Periods;
@@ -43,12 +46,15 @@ use crate::machine::{Machine, NoMemory, Trap};
 use crate::memory;
 use crate::process::Process;
 use crate::program::{Program, ProgramError};
+use crate::rate::Rates;
 use crate::relations::Relations;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::table::{Table, most_living};
 use crate::tty::Tty;
 use crate::undo::History;
+use crate::users::Users;
+use crate::view::Principal;
 
 /// What must be free once init runs: a shell, and something for it to manage.
 const MIN_FREE: Bytes = Bytes(2 << 20);
@@ -124,6 +130,9 @@ pub struct Kernel<M: Machine> {
     pub(crate) rules: Rules,
     pub(crate) history: History,
     pub(crate) relations: Relations,
+    pub(crate) audit: Audit,
+    pub(crate) users: Users,
+    pub(crate) rates: Rates,
     /// Ends of processes that init has not watched yet.
     pub(crate) ends: VecDeque<ExitRecord>,
     /// Processes that the short way of calls left for later.
@@ -163,6 +172,9 @@ impl<M: Machine> Kernel<M> {
             rules: Rules::default(),
             history: History::default(),
             relations: Relations::default(),
+            audit: Audit::default(),
+            users: Users::default(),
+            rates: Rates::default(),
             ends: VecDeque::new(),
             unsettled: Vec::with_capacity(MAX_UNSETTLED),
             running_since: 0,
@@ -250,6 +262,7 @@ impl<M: Machine> Kernel<M> {
         self.renew_budgets(machine);
         self.advance_all(machine);
         self.run_rules(machine);
+        self.export_audit(machine);
     }
 
     /// Gives capped processes what they may have of the period that begins.
@@ -300,6 +313,7 @@ impl<M: Machine> Kernel<M> {
         self.log.push(now, log::KERNEL, line);
         self.tty.write_line(machine, false, line);
         self.link.greet(machine);
+        self.note(machine, Principal::Operator, 0, AuditEvent::Boot);
     }
 
     fn start_init(

@@ -8,11 +8,12 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use proviso_abi::audit::AuditEvent;
 use proviso_abi::outcome::Effect;
 use proviso_abi::report::RuleReport;
 use proviso_abi::snapshot::RuleInfo;
 use proviso_abi::words::{RuleWhen, State};
-use proviso_abi::{Name, Pid, Plan};
+use proviso_abi::{Name, Pid, Plan, Sentence};
 
 use crate::admit::{action_on, admit};
 use crate::kernel::Kernel;
@@ -231,11 +232,15 @@ impl<M: Machine> Kernel<M> {
             Ok(effects) => {
                 for effect in &effects {
                     self.say(machine, format_args!("rule {id}: {effect}"));
+                    let line = format_args!("rule {id}: {effect}");
+                    self.note(machine, maker, 0, AuditEvent::Rule(Sentence::format(line)));
                 }
             }
             Err(rejections) => {
                 for rejection in &rejections {
                     self.say(machine, format_args!("rule {id} was refused: {rejection}"));
+                    let line = format_args!("rule {id} was refused: {rejection}");
+                    self.note(machine, maker, 0, AuditEvent::Rule(Sentence::format(line)));
                 }
             }
         }
@@ -254,8 +259,8 @@ impl<M: Machine> Kernel<M> {
     /// A principal by name, for people.
     pub(crate) fn principal_name(&self, principal: Principal) -> Name {
         match principal {
-            Principal::Operator => Name::cut("operator"),
-            Principal::User(user) => Name::format(format_args!("user {user}")),
+            Principal::Operator => self.users.name(crate::view::OPERATOR),
+            Principal::User(user) => self.users.name(user),
             Principal::Process(pid) => match self.table.get(pid) {
                 Some(process) => Name::format(format_args!("{}", process.title())),
                 None => Name::format(format_args!("process {pid}")),

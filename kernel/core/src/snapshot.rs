@@ -76,7 +76,7 @@ impl<M: Machine> Kernel<M> {
             memory_total: memory::bytes(memory::for_processes(machine)),
             memory_free: memory::bytes(machine.free_frames().saturating_sub(keep_free)),
             process_slots: number(self.table.room()),
-            quota: None,
+            quota: self.quota_left(principal),
             rules: self.rules.iter().map(|rule| rule.id).collect(),
             rule_slots: number(self.rules.room()),
             cut_slots: number(self.relations.room()),

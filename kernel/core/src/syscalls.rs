@@ -8,8 +8,8 @@ use proviso_abi::handle::Rights;
 use proviso_abi::ipc::{Envelope, MAX_LETTER};
 use proviso_abi::layout::{HEAP_BASE, HEAP_SPAN, PAGE};
 use proviso_abi::syscall::{
-    ArgumentKind, Buffer, EnvelopeAt, Error, REGISTERS, Request, SUBMIT_PLAN, SUBMIT_SENTENCE,
-    Syscall, Words,
+    ArgumentKind, Buffer, EnvelopeAt, Error, REGISTERS, Request, SUBMIT_CONSOLE, SUBMIT_PLAN,
+    SUBMIT_SENTENCE, Syscall, Words,
 };
 use proviso_abi::{Handle, ObjectKind, Pid};
 
@@ -256,6 +256,10 @@ impl<M: Machine> Kernel<M> {
             SUBMIT_PLAN => {
                 // Sets the result itself, before the plan may end the caller.
                 self.submit_plan(machine, pid, &bytes)?;
+                Ok(Flow::Settled)
+            }
+            SUBMIT_CONSOLE => {
+                self.submit_console(machine, pid, &bytes)?;
                 Ok(Flow::Settled)
             }
             _ => Err(Error::Invalid.into()),

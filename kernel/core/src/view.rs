@@ -135,6 +135,11 @@ pub enum Operation {
     Explain(Vec<Pid>),
     /// Log lines with all of these words.
     SearchLog(Sentence),
+    /// Audit records with all of these words.
+    SearchHistory(Sentence),
+    ListAudit {
+        limit: Option<u32>,
+    },
     Spawn {
         program: Name,
         args: Vec<Argument>,

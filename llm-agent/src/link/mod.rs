@@ -1,5 +1,6 @@
 //! The link to guests: a Unix socket, frames, a queue that is fair.
 
+mod export;
 mod guest;
 mod queue;
 mod reader;

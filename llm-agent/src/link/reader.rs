@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use proviso_abi::wire::{Receiver, Request, ToAgent, ToKernel, VERSION, WireError};
 use proviso_abi::{Name, Sentence};
 
+use super::export::Export;
 use super::guest::Guest;
 use super::work::Work;
 use super::worker::Shared;
@@ -24,6 +25,7 @@ pub struct Reader {
     last_hello: Instant,
     /// Frames that were dropped.
     malformed: u64,
+    export: Export,
 }
 
 impl Reader {
@@ -35,6 +37,7 @@ impl Reader {
             is_hello_open: false,
             last_hello: Instant::now(),
             malformed: 0,
+            export: Export::default(),
         }
     }
 
@@ -88,6 +91,11 @@ impl Reader {
             ToAgent::Cancel { intent } => {
                 self.guest.cancel(intent);
                 self.shared.forget_unwanted();
+                true
+            }
+            ToAgent::Audit { records, is_last } => {
+                self.export
+                    .take(&self.shared, self.guest.id, &records, is_last);
                 true
             }
             ToAgent::Memory { user, facts } => {

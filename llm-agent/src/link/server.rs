@@ -56,6 +56,7 @@ impl Server {
             model_name,
             warming: Watch::default(),
             memory: Mutex::new(Memory::new(state.map(|folder| folder.join("memory")))),
+            audit: state.map(|folder| folder.join("audit")),
         });
         let guests = Mutex::default();
         let door = Arc::new(Door {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use std::path::PathBuf;
+
 use super::queue::Queue;
 use super::work::Work;
 use crate::memory::Memory;
@@ -19,6 +21,8 @@ pub struct Shared {
     pub warming: Watch,
     /// What users want remembered.
     pub memory: Mutex<Memory>,
+    /// The folder for exports of audit records, if there is one.
+    pub audit: Option<PathBuf>,
 }
 
 impl Shared {

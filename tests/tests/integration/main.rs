@@ -22,6 +22,7 @@ macro_rules! scenarios {
 
 mod agents;
 mod boot;
+mod boundary;
 mod console;
 mod crowds;
 mod fatal;
@@ -35,6 +36,7 @@ mod sentences;
 
 const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("boot", boot::SCENARIOS),
+    ("boundary", boundary::SCENARIOS),
     ("console", console::SCENARIOS),
     ("crowds", crowds::SCENARIOS),
     ("sentences", sentences::SCENARIOS),

@@ -29,6 +29,8 @@ fn plans_by_chance_never_cost_the_console_or_a_page() -> Result<()> {
     })?;
     let mut console = Console::boot_with_agent(&agent.socket())?;
     console.ask_until("/status", |status| status.contains("connected, model"))?;
+    // Plans are the subject here, not the questions before them.
+    console.ask("/confirm never")?;
     console.expect("look", &["allowed"])?;
     let before = memory_of_all(&agent.next_request()?);
     let (mut done, mut refused) = (0, 0);

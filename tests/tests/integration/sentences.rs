@@ -31,6 +31,8 @@ fn boot(answers: &[(&str, &str)]) -> Result<(Console, ScriptedAgent)> {
     console.ask_until("/status", |status| {
         status.contains("connected, model scripted")
     })?;
+    // Plans are the subject here, not the questions before them.
+    console.ask("/confirm never")?;
     Ok((console, agent))
 }
 

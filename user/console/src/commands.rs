@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proviso_abi::action::ProgramName;
+use proviso_abi::console::ConsoleRequest;
 use proviso_abi::value::{Argument, Message, Name};
 use proviso_abi::words::{ListWhat, ShutdownMode};
 use proviso_abi::{Action, List};
@@ -12,6 +13,7 @@ use proviso_abi::{Action, List};
 use crate::parse::{self, Processes};
 use crate::suggest;
 
+mod session;
 mod standing;
 
 /// How many log lines are shown if nobody says how many.
@@ -35,6 +37,8 @@ pub enum Input {
 pub enum Request {
     /// A plan of one action, for the kernel.
     Act(Action),
+    /// A request that only the console can make.
+    Console(ConsoleRequest),
     /// This text.
     Show(String),
     /// The lines entered so far.
@@ -116,6 +120,12 @@ commands! {
     "search" "WORDS" "searches the log" "Lines with all the words; case does not count.", standing::search;
     "devices" "" "shows the devices of the machine" "", |words| list(words, ListWhat::Devices);
     "undo" "[COUNT]" "takes back your last changes" "", standing::undo;
+    "audit" "[LINES|export]" "shows what was asked, decided and done"
+        "/audit export sends the whole record to the agent, which writes it to a file;\nllm-agent audit verify FILE checks it.", session::audit;
+    "user" "[NAME | add NAME [processes=N] [memory=SIZE]]" "shows users, makes one, or acts as one"
+        session::USER, session::user;
+    "confirm" "always|destroy|never" "changes what you are asked before"
+        "destroy, what holds unless you say otherwise: what ends something, unless you named it.", session::confirm;
     "remember" "FACT" "has the agent remember something about you" "",
         |words| standing::fact(words, |fact| Action::Remember { fact });
     "forget" "FACT" "has the agent forget something about you" "",

@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use proviso_abi::describe::OneLine;
 use proviso_abi::wire::ModelStats;
-use proviso_abi::{Action, Effect, IntentEvent, Plan, Rejection};
+use proviso_abi::{Action, Effect, IntentEvent, Plan, Rejection, Text};
 
-use crate::{Terminal, duration, effects};
+use crate::{QUESTION, Terminal, duration, effects};
 
 /// A command that took longer than this gets a line with its time.
 const NOTEWORTHY: Duration = Duration::from_secs(1);
@@ -126,6 +126,7 @@ impl Conversation {
                 text.push_str(&self.cost("refused", elapsed, *kernel_ns));
                 text
             }
+            IntentEvent::Confirm { loss } => self.question(loss),
             IntentEvent::Failed { text } => {
                 let after = format!(" after {}", duration::words(elapsed));
                 self.failed(&after, text)
@@ -151,6 +152,16 @@ impl Conversation {
             true => self.terminal.erase_line().into(),
             false => String::new(),
         }
+    }
+
+    /// What would be lost, and the question whether that is wanted.
+    fn question(&self, loss: &[Text<160>]) -> String {
+        let mut text = format!("{}\n", self.terminal.bad("this would"));
+        for line in loss {
+            text.push_str(&format!("  {}\n", OneLine(line)));
+        }
+        text.push_str(QUESTION);
+        text
     }
 
     fn proposed(&self, plan: &Plan) -> String {
@@ -211,6 +222,9 @@ impl Conversation {
                 _ => String::new(),
             };
             text.push_str(&format!("{place}{refused}: {}\n", OneLine(rejection)));
+            if let Some(instead) = &rejection.instead {
+                text.push_str(&format!("     this would be allowed: {instead}\n"));
+            }
         }
         if self.by_model {
             text.push_str("nothing was done\n");

@@ -5,6 +5,8 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use proviso_abi::Effect;
+use proviso_abi::audit::AuditRecord;
+use proviso_abi::console::UserInfo;
 use proviso_abi::describe::{OneLine, RuleWords};
 use proviso_abi::outcome::{MemoryReport, ProcessDetail, StatusReport};
 use proviso_abi::report::{Device, EndpointReport, Evidence, RuleReport};
@@ -34,6 +36,9 @@ pub fn render(effect: &Effect) -> String {
         Effect::Rules(list) => rules(list),
         Effect::Endpoints(list) => endpoints(list),
         Effect::Devices(list) => devices(list),
+        Effect::Audit(list) if list.is_empty() => "  nothing is on record\n".into(),
+        Effect::Audit(list) => audit(list),
+        Effect::Users(list) => users(list),
         // One line each, in the words that the kernel's log has too.
         _ => format!("{effect}\n"),
     }
@@ -203,6 +208,51 @@ fn rules(list: &[RuleReport]) -> String {
             RuleWords(&one.rule).to_string(),
             OneLine(&one.maker).to_string(),
             one.fired.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn audit(list: &[AuditRecord]) -> String {
+    let mut table = Table::bare(&[Side::Right, Side::Right, Side::Left, Side::Left]);
+    for one in list {
+        table.row([
+            one.number.to_string(),
+            duration::seconds_words(one.t_ms / 1000),
+            OneLine(&one.who).to_string(),
+            match one.intent {
+                0 => one.event.to_string(),
+                intent => format!("#{intent} {}", one.event),
+            },
+        ]);
+    }
+    table.render()
+}
+
+fn users(list: &[UserInfo]) -> String {
+    let mut table = Table::new(&[
+        ("", Side::Left),
+        ("user", Side::Left),
+        ("processes", Side::Right),
+        ("limits", Side::Right),
+        ("asked before", Side::Left),
+    ]);
+    let of = |most: Option<String>| most.map_or_else(String::new, |most| format!(" of {most}"));
+    for one in list {
+        table.row([
+            if one.is_here { "*" } else { "" }.into(),
+            OneLine(&one.name).to_string(),
+            format!(
+                "{}{}",
+                one.processes,
+                of(one.max_processes.map(|most| most.to_string()))
+            ),
+            format!(
+                "{}{}",
+                one.memory,
+                of(one.max_memory.map(|most| most.to_string()))
+            ),
+            one.confirm.to_string(),
         ]);
     }
     table.render()

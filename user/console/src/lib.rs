@@ -28,6 +28,9 @@ pub use terminal::Terminal;
 
 /// What stands at the beginning of a line that can be typed on.
 pub const PROMPT: &str = "proviso> ";
+
+/// What is asked before something is destroyed.
+pub const QUESTION: &str = "go ahead? [y/N] ";
 /// The most bytes of a line.
 pub const MAX_LINE: usize = 512;
 

@@ -14,11 +14,12 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use proviso_console::commands::{self, Input, Request};
-use proviso_console::{Conversation, Editor, Event, MAX_LINE, Terminal, greeting};
+use proviso_console::{Conversation, Editor, Event, MAX_LINE, QUESTION, Terminal, greeting};
+use proviso_user::abi::console::ConsoleRequest;
 use proviso_user::abi::{Effect, IntentEvent};
 use proviso_user::system::{self, read_console};
 use proviso_user::{
-    Args, Error, Intent, clock, grow, program, sleep, submit_plan, submit_sentence,
+    Args, Error, Intent, clock, grow, program, sleep, submit_console, submit_plan, submit_sentence,
 };
 
 program!(main);
@@ -138,6 +139,10 @@ impl Shell {
                     .collect();
                 self.say(&text);
             }
+            Request::Console(request) => {
+                let mut talk = Conversation::command(self.terminal);
+                self.follow(|| submit_console(&request), &mut talk);
+            }
             Request::Act(action) => {
                 let mut talk = Conversation::command(self.terminal);
                 self.follow(|| submit_plan(&action.into()), &mut talk);
@@ -156,6 +161,13 @@ impl Shell {
             match intent.follow(Some(LOOK)) {
                 Ok(event) => {
                     self.say(&talk.event(&event, clock().saturating_sub(begin)));
+                    if matches!(event, IntentEvent::Confirm { .. }) {
+                        let yes = self.is_wanted();
+                        let intent = intent.number();
+                        // If it is over meanwhile, the next event says so.
+                        let _ = submit_console(&ConsoleRequest::Answer { intent, yes });
+                        continue;
+                    }
                     if is_farewell(&event) {
                         // The machine goes down meanwhile: no prompt any more.
                         sleep(FAREWELL);
@@ -169,6 +181,38 @@ impl Shell {
             }
             if self.interrupted() && intent.cancel().is_ok() {
                 return self.say(&talk.cancelled());
+            }
+        }
+    }
+
+    /// Waits for yes or no to a question that was just shown. What was typed
+    /// before it was shown is no answer to it.
+    fn is_wanted(&mut self) -> bool {
+        let _ = self.read(Some(Duration::ZERO));
+        self.typed.clear();
+        let mut answer = String::new();
+        loop {
+            match self.read(None) {
+                Ok(()) => {}
+                Err(Error::Interrupted) => self.say(&format!("{QUESTION}{answer}")),
+                Err(_) => return false,
+            }
+            while let Some(byte) = self.typed.pop_front() {
+                match byte {
+                    b'\r' | b'\n' => {
+                        self.say("\n");
+                        return matches!(answer.trim(), "y" | "Y" | "yes");
+                    }
+                    INTERRUPT => {
+                        self.say("\n");
+                        return false;
+                    }
+                    b' '..=b'~' if answer.len() < MAX_LINE => {
+                        answer.push(char::from(byte));
+                        self.say(char::from(byte).encode_utf8(&mut [0; 4]));
+                    }
+                    _ => {}
+                }
             }
         }
     }

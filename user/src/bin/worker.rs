@@ -90,7 +90,8 @@ fn follow(sentence: &str) -> Result<(), Error> {
     let mut intent = submit_sentence(sentence)?;
     loop {
         match intent.follow(None)? {
-            IntentEvent::Accepted | IntentEvent::Progress { .. } => {}
+            // Only a person is ever asked.
+            IntentEvent::Accepted | IntentEvent::Progress { .. } | IntentEvent::Confirm { .. } => {}
             IntentEvent::Proposed { plan, .. } => println!("plan: {plan}"),
             IntentEvent::Done { effects, .. } => {
                 effects

@@ -27,6 +27,7 @@ const LISTS: &[ListWhat] = &[
     ListWhat::Endpoints,
     ListWhat::Devices,
     ListWhat::Log,
+    ListWhat::Audit,
 ];
 
 /// A plan does something.

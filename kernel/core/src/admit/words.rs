@@ -36,6 +36,7 @@ impl Refusal {
             action,
             reason: self.reason,
             text: self.text,
+            instead: None,
         }
     }
 }

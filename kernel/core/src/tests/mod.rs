@@ -1,6 +1,7 @@
 //! The kernel on a pretended machine.
 
 mod accounting;
+mod boundary;
 mod calls;
 mod console;
 mod image;

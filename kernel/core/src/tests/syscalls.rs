@@ -327,7 +327,7 @@ fn submit_refuses_nonsense() {
     let mut lab = Lab::new();
     let pid = lab.spawn("worker");
     assert_eq!(
-        lab.call(pid, Syscall::Submit, [2, BUFFER, 1, 0]),
+        lab.call(pid, Syscall::Submit, [3, BUFFER, 1, 0]),
         Some(Err(Error::Invalid))
     );
     assert_eq!(

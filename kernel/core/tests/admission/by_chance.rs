@@ -143,6 +143,23 @@ proptest! {
     }
 
     #[test]
+    fn what_is_proposed_instead_is_admitted_in_its_place(
+        plan in generate::plan(), principal in generate::principal(), view in generate::view(),
+    ) {
+        let Err(rejections) = admit(&plan, principal, &view) else { return Ok(()) };
+        for rejection in &rejections {
+            let (Some(instead), Some(index)) = (&rejection.instead, rejection.action) else { continue };
+            let earlier = plan.actions.iter().enumerate().take(index.into());
+            let is_rejected = |place: usize| rejections.iter().any(|one| one.action.map(usize::from) == Some(place));
+            let kept = earlier.filter(|(place, _)| !is_rejected(*place));
+            let mut actions: Vec<_> = kept.map(|(_, action)| action.clone()).collect();
+            actions.push(instead.clone());
+            let verdict = admit(&Plan::new(actions).unwrap(), principal, &view);
+            prop_assert!(verdict.is_ok(), "{instead}: {verdict:?}");
+        }
+    }
+
+    #[test]
     fn without_its_rejected_actions_a_plan_is_admitted(
         plan in generate::plan(), principal in generate::principal(), view in generate::view(),
     ) {

@@ -5,7 +5,7 @@ use proviso_abi::value::{Bytes, Name, Percent};
 use proviso_kernel_core::admit::SUPPORTED;
 use proviso_kernel_core::view::Principal;
 
-use crate::fixture::{M, OPERATOR, admitted_on, process, rejected, rejected_on, view};
+use crate::fixture::{M, OPERATOR, admitted_on, judge_on, process, rejected, rejected_on, view};
 
 fn check(cases: &[(&str, &str)]) {
     for (action, line) in cases {
@@ -117,10 +117,67 @@ fn unsupported() {
         ActionKind::ALL.len(),
         "every other action is tried"
     );
-    check(&[(
-        r#"{"action":"list","what":"audit"}"#,
-        "Unsupported: this kernel does not list audit yet; it lists processes, programs, memory, rules, endpoints, devices, log",
-    )]);
+}
+
+/// What the kernel proposes in the place of the only action.
+fn instead_on(principal: Principal, action: &str) -> Option<String> {
+    let rejections = judge_on(&view(), principal, action).err()?;
+    rejections[0].instead.as_ref().map(ToString::to_string)
+}
+
+#[test]
+fn the_nearest_that_is_allowed_is_proposed() {
+    for (principal, action, words) in [
+        (
+            OPERATOR,
+            r#"{"action":"spawn","program":"whale","count":9}"#,
+            "start 3 whale",
+        ),
+        (
+            OPERATOR,
+            r#"{"action":"spawn","program":"hog","count":65}"#,
+            "start 10 hog",
+        ),
+        (
+            OPERATOR,
+            r#"{"action":"set_memory_limit","target":"hog","bytes":1048576}"#,
+            "set the memory limit of hog to 6M",
+        ),
+        (
+            OPERATOR,
+            r#"{"action":"set_memory_limit","target":"hog","times":100}"#,
+            "set the memory limit of hog to 64M",
+        ),
+        (
+            OPERATOR,
+            r#"{"action":"grant_memory","target":"hog","bytes":1073741824}"#,
+            "give hog 56M more memory",
+        ),
+        (
+            Principal::User(0),
+            r#"{"action":"set_priority","target":4,"priority":"high"}"#,
+            "set the priority of process 4 to normal",
+        ),
+        (
+            Principal::User(0),
+            r#"{"action":"spawn","program":"hog","priority":"high"}"#,
+            "start 1 hog at normal priority",
+        ),
+    ] {
+        assert_eq!(
+            instead_on(principal, action).as_deref(),
+            Some(words),
+            "{action}"
+        );
+    }
+    for action in [
+        r#"{"action":"kill","target":1}"#,
+        r#"{"action":"kill","target":"ghost"}"#,
+        r#"{"action":"spawn","program":"ghost","count":9}"#,
+        r#"{"action":"shutdown","mode":"halt"},{"action":"status"}"#,
+    ] {
+        assert_eq!(instead_on(OPERATOR, action), None, "{action}");
+    }
 }
 
 #[test]

@@ -95,6 +95,43 @@ fn every_command_says_what_its_plan_says() {
 }
 
 #[test]
+fn what_only_the_console_may_ask_is_no_action() {
+    let console = |line: &str| match read(line) {
+        Input::Command(Request::Console(request)) => request,
+        other => panic!("{line}: {other:?}"),
+    };
+    assert_eq!(console("/user"), ConsoleRequest::Users);
+    assert_eq!(
+        console("/user ann"),
+        ConsoleRequest::Become(Name::cut("ann"))
+    );
+    assert_eq!(
+        console("/user add ann memory=16M processes=4"),
+        ConsoleRequest::AddUser {
+            name: Name::cut("ann"),
+            processes: Some(4),
+            memory: Some(proviso_abi::Bytes(16 << 20)),
+        }
+    );
+    assert_eq!(console("/audit export"), ConsoleRequest::ExportAudit);
+    assert!(matches!(
+        console("/confirm never"),
+        ConsoleRequest::Confirm(_)
+    ));
+    assert_eq!(words_of("/audit"), "show the audit, at most 20");
+    for (line, says) in [
+        ("/confirm sometimes", "not one of always, destroy, never"),
+        ("/confirm", "is missing"),
+        ("/user add", "is missing"),
+        ("/user add ann colour=red", "nothing that a user has"),
+        ("/user ann bob", "one word too many"),
+        ("/audit all", "neither export nor a number"),
+    ] {
+        assert!(mistake(line).contains(says), "{line}: {}", mistake(line));
+    }
+}
+
+#[test]
 fn every_misuse_is_named_and_shows_the_usage() {
     for (line, says) in [
         (

@@ -47,6 +47,7 @@ fn rejected(action: Option<u8>) -> IntentEvent {
     let rejection = Rejection {
         action,
         reason: Reason::NoSuchTarget,
+        instead: None,
         text: Text::cut("no process 99; /ps shows those there are"),
     };
     IntentEvent::Rejected {

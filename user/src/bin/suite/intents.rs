@@ -47,7 +47,7 @@ fn bytes_that_are_no_plan_are_refused() -> Check {
         submit(SUBMIT_PLAN, b"\x00\x00").err(),
         Some(Error::Invalid),
     )?;
-    same("kind", submit(2, b"hello").err(), Some(Error::Invalid))?;
+    same("kind", submit(3, b"hello").err(), Some(Error::Invalid))?;
     same("kind", submit(u64::MAX, b"").err(), Some(Error::Invalid))
 }
 

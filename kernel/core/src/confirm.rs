@@ -1,0 +1,219 @@
+//! Whether a person has to say yes first, and to what.
+//!
+//! # When somebody asked for it "by name, in so many words"
+//!
+//! A plan that destroys needs a yes unless the sentence itself has
+//!
+//! * for each destroying action one of that action's own verbs (below), and
+//! * for each process that it would end the process's number or its name (also
+//!   with a plural `s`), for a `scale` the program's name and the count, and
+//! * no word that turns a meaning round: "not", "don't", "never", "except", ...
+//!
+//! each as a word of its own. "Kill the hog" is enough to end the one process
+//! `hog`; "kill everything", "free some memory" and "do not kill the hog" are
+//! not. The rule reads letters, not meaning: it asks too often rather than too
+//! seldom. A command such as `/kill hog` says exactly what it means and counts
+//! as asked for by name.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proviso_abi::action::{Action, Class};
+use proviso_abi::console::ConfirmPolicy;
+use proviso_abi::words::ShutdownMode;
+use proviso_abi::{Pid, Plan, Text};
+
+use crate::undo::why_lost;
+use crate::view::{Operation, Principal, View};
+
+/// The most lines of a question.
+const MAX_LINES: usize = 8;
+
+/// Words that can turn the meaning of a sentence round.
+const TURNS: &[&str] = &[
+    "not", "don't", "dont", "never", "no", "without", "except", "but", "unless", "instead",
+    "nicht", "kein", "keine", "nie", "ausser", "außer", "ohne",
+];
+
+/// What is to be asked: one line for each thing that would be lost or changed.
+pub type Question = Vec<Text<160>>;
+
+/// How a plan came to the kernel.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// On whose authority.
+    pub principal: Principal,
+    /// In which words, if it was a sentence.
+    pub sentence: Option<&'a str>,
+    /// What the person concerned wants to be asked before.
+    pub policy: ConfirmPolicy,
+}
+
+/// What a person has to say yes to before an admitted plan takes effect;
+/// nothing, if they do not have to.
+#[must_use]
+pub fn question(
+    asked: &Asked<'_>,
+    plan: &Plan,
+    operations: &[Operation],
+    view: &View,
+) -> Option<Question> {
+    let changes = |action: &&Action| !matches!(action.kind().class(), Class::None | Class::Observe);
+    let mut lines = Question::new();
+    match asked.policy {
+        ConfirmPolicy::Never => {}
+        ConfirmPolicy::Always => {
+            for action in plan.actions.iter().filter(changes) {
+                lines.push(Text::format(format_args!("{action}")));
+            }
+        }
+        ConfirmPolicy::Destroy if ends_itself_alone(asked.principal, operations) => {}
+        ConfirmPolicy::Destroy => {
+            let destroying: Vec<(&Action, &Operation)> = plan
+                .actions
+                .iter()
+                .zip(operations)
+                .filter(|(_, operation)| destroys(operation))
+                .collect();
+            let is_asked_for = match asked.sentence {
+                None => true,
+                Some(sentence) => {
+                    let words = Words::of(sentence);
+                    destroying
+                        .iter()
+                        .all(|(action, operation)| words.ask_for(action, operation, view))
+                }
+            };
+            if !is_asked_for {
+                for (_, operation) in destroying {
+                    lines.extend(losses(operation, view));
+                }
+            }
+        }
+    }
+    if lines.len() > MAX_LINES {
+        let more = lines.len() - (MAX_LINES - 1);
+        lines.truncate(MAX_LINES - 1);
+        lines.push(Text::format(format_args!("and {more} more")));
+    }
+    (!lines.is_empty()).then_some(lines)
+}
+
+/// A process may end itself by a system call at any time, so it may do it by
+/// a plan too: no more is lost.
+fn ends_itself_alone(principal: Principal, operations: &[Operation]) -> bool {
+    let Principal::Process(own) = principal else {
+        return false;
+    };
+    operations.iter().all(|operation| match operation {
+        Operation::Kill(pids) | Operation::Restart(pids) => pids.iter().all(|pid| *pid == own),
+        other => !destroys(other),
+    })
+}
+
+fn destroys(operation: &Operation) -> bool {
+    match operation {
+        Operation::Kill(_) | Operation::Restart(_) | Operation::Shutdown(_) => true,
+        Operation::Undo(changes) => {
+            let mut inverses = changes.iter().flat_map(|change| &change.inverse);
+            inverses.any(destroys)
+        }
+        _ => false,
+    }
+}
+
+/// What an operation would destroy, a line each.
+fn losses(operation: &Operation, view: &View) -> Question {
+    let ends = |verb: &str, pids: &[Pid]| -> Question {
+        let why = why_lost(operation).unwrap_or("it cannot be started again as it was");
+        pids.iter()
+            .map(|pid| Text::format(format_args!("{verb} {}: {why}", title(*pid, view))))
+            .collect()
+    };
+    match operation {
+        Operation::Kill(pids) => ends("end", pids),
+        Operation::Restart(pids) => ends("restart", pids),
+        Operation::Shutdown(mode) => {
+            let verb = match mode {
+                ShutdownMode::Halt => "stop",
+                ShutdownMode::Reboot => "restart",
+            };
+            let count = view.processes.len();
+            let line = format_args!("{verb} the machine: all {count} processes end");
+            alloc::vec![Text::format(line)]
+        }
+        Operation::Undo(changes) => {
+            let inverses = changes.iter().flat_map(|change| &change.inverse);
+            inverses.flat_map(|inverse| losses(inverse, view)).collect()
+        }
+        _ => Question::new(),
+    }
+}
+
+fn title(pid: Pid, view: &View) -> String {
+    match view.processes.iter().find(|one| one.info.pid == pid) {
+        Some(process) => alloc::format!("{} {pid}", process.info.name),
+        None => alloc::format!("process {pid}"),
+    }
+}
+
+/// The words of a sentence, in lower case.
+struct Words(Vec<String>);
+
+impl Words {
+    fn of(sentence: &str) -> Self {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '_' | '-');
+        let words = sentence.split(|c: char| !is_part(c));
+        Self(
+            words
+                .map(|word| word.trim_matches(['\'', '-']).to_lowercase())
+                .filter(|word| !word.is_empty())
+                .collect(),
+        )
+    }
+
+    fn has(&self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        self.0.contains(&word)
+    }
+
+    fn has_any(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.has(word))
+    }
+
+    /// Whether the sentence asks for a destroying action by name.
+    fn ask_for(&self, action: &Action, operation: &Operation, view: &View) -> bool {
+        if self.has_any(TURNS) {
+            return false;
+        }
+        let names_all = |pids: &[Pid]| pids.iter().all(|pid| self.names(*pid, view));
+        match (action, operation) {
+            (Action::Kill { .. }, Operation::Kill(pids)) => {
+                self.has_any(&["kill", "end", "terminate", "stop"]) && names_all(pids)
+            }
+            (Action::Restart { .. }, Operation::Restart(pids)) => {
+                self.has_any(&["restart", "reset"]) && names_all(pids)
+            }
+            (Action::Scale { program, count }, Operation::Kill(_)) => {
+                self.has("scale") && self.has_name(&program.0) && self.has(&count.to_string())
+            }
+            (Action::Shutdown { mode }, Operation::Shutdown(_)) => self.has_any(match mode {
+                ShutdownMode::Halt => &["shutdown", "shut", "halt", "poweroff"],
+                ShutdownMode::Reboot => &["reboot"],
+            }),
+            _ => false,
+        }
+    }
+
+    fn names(&self, pid: Pid, view: &View) -> bool {
+        let process = view.processes.iter().find(|one| one.info.pid == pid);
+        self.has(&pid.to_string()) || process.is_some_and(|one| self.has_name(&one.info.name))
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        self.0
+            .iter()
+            .any(|word| *word == name || word.strip_suffix('s') == Some(name.as_str()))
+    }
+}
