@@ -4,6 +4,8 @@ use proviso_abi::ipc::{Envelope, IS_CALL, MAX_MESSAGE};
 use proviso_abi::syscall::{Error, FOREVER, Syscall};
 use proviso_abi::{Action, Handle, Priority, Rights, State, Target};
 
+use crate::machine::Trap;
+
 use super::{BUFFER, Lab, ROOM, SECOND, kill, set_priority};
 
 /// A client and a server that waits for calls.
@@ -335,4 +337,32 @@ fn nothing_is_left_of_the_dead() {
         lab.act(vec![kill(client)]);
     }
     assert_eq!(lab.kernel.capabilities.objects(), before);
+}
+
+#[test]
+fn a_short_call_goes_straight_to_the_server_and_back() {
+    let mut lab = Lab::new();
+    let server = lab.spawn("echo");
+    assert_eq!(lab.receive_short(server), None);
+    let client = lab.spawn("worker");
+    let port = lab.port(client, server).unwrap();
+    let trap = |call: Syscall, handle: Handle| Trap::Syscall {
+        number: call as u64,
+        arguments: [handle.0, 1, 2, 3, 4, 0],
+    };
+    let script = [(10, trap(Syscall::Call, port))];
+    lab.machine.scripts.insert(client, script.into());
+    let script = [(20, trap(Syscall::ReplyReceive, Handle::OWN))];
+    lab.machine.scripts.insert(server, script.into());
+    lab.machine.ran.clear();
+    // One step: there, back, and on until the timer.
+    lab.kernel.step(&mut lab.machine);
+    assert_eq!(lab.machine.ran, [client, server, client]);
+    assert_eq!(lab.heard(server), (client.into(), [1, 2, 3, 4], 0));
+    assert_eq!(lab.heard(client), (0, [1, 2, 3, 4], 0));
+    assert_eq!(lab.state(server), Some(State::Blocked));
+    assert!(lab.kernel.scheduler.contains(client));
+    assert!(!lab.kernel.scheduler.contains(server));
+    let used = |pid| lab.kernel.table.get(pid).unwrap().cpu.total_ns();
+    assert_eq!(used(server), 20);
 }
