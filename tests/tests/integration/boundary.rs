@@ -93,7 +93,7 @@ fn a_rule_restarts_without_the_model() -> Result<()> {
         "/rule crash crasher restart limit=2",
         &["rule 1: when crasher crashes, restart it, at most 2 times"],
     )?;
-    console.enter("/spawn crasher")?;
+    console.enter("/spawn crasher divide")?;
     console.eventually("rule 1: restarted crasher")?;
     console.ask_until("/rules", |rules| {
         rules.lines().any(|line| line.trim_end().ends_with(" 2"))
