@@ -112,9 +112,6 @@ impl Choices {
         let mut purposes = vec![Purpose::BuildGuest, Purpose::RunMachine];
         if self.agent == AgentChoice::Embedded {
             purposes.push(Purpose::BuildAgent);
-            if self.model.is_none() {
-                purposes.push(Purpose::Model);
-            }
         }
         if let Some(model) = self.model.as_ref().filter(|model| !model.is_file()) {
             bail!("{}: there is no such model file", model.display());

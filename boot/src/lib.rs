@@ -7,7 +7,7 @@
 //! | [`qemu`] | puts QEMU's command line together |
 //! | [`session`] | runs a machine and talks to its console |
 //! | [`exit`] | what a machine's exit code means |
-//! | [`agent`], [`model`] | the process on the host that plans, and its weights |
+//! | [`agent`], [`model`] | the process on the host that plans, and where its model is |
 //! | [`setup`] | finds out what is missing and installs it |
 //! | [`launch`] | all of that together, from a person's choices |
 //! | [`interactive`], [`script`] | the two ways in which a person uses a machine |

@@ -50,7 +50,7 @@ enum Verb {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Only set up: packages, core library, model, agent
+    /// Only set up: packages, core library, agent
     Setup,
     /// Measure
     Bench {
@@ -214,7 +214,7 @@ fn bench_boot(runs: u32, machine: MachineOptions) -> Result<()> {
 
 /// One thread, so that the figures do not depend on how many there are.
 fn bench_planner(against: Option<&Path>) -> Result<()> {
-    setup::ensure(&[Purpose::BuildAgent, Purpose::Model])?;
+    setup::ensure(&[Purpose::BuildAgent])?;
     let agent = launch::build_agent()?;
     let mut command = Command::new(agent);
     command.args(["bench", "--threads", "1", "--model"]);

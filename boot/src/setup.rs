@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use needs::{Host, missing};
 pub use needs::{Need, Purpose};
 
-use crate::{model, toolchain::Way};
+use crate::toolchain::Way;
 
 /// Makes sure that everything for `purposes` is there.
 ///
@@ -26,9 +26,6 @@ pub fn ensure(purposes: &[Purpose]) -> Result<()> {
     install(&missing(&ThisHost, purposes))?;
     if purposes.contains(&Purpose::BuildAgent) {
         cargo_config::ensure()?;
-    }
-    if purposes.contains(&Purpose::Model) {
-        model::ensure()?;
     }
     Ok(())
 }
@@ -167,18 +164,8 @@ impl Host for ThisHost {
         named || folders.any(|folder| has_libclang_in(&folder))
     }
 
-    fn has_pip(&self) -> bool {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "--version"]).stdin(Stdio::null());
-        pip.output().is_ok_and(|output| output.status.success())
-    }
-
     fn has_core_library(&self) -> bool {
         Way::here().is_ok()
-    }
-
-    fn has_model(&self) -> bool {
-        model::default_path().exists()
     }
 }
 

@@ -9,18 +9,11 @@ pub enum Purpose {
     RunMachine,
     /// Build the agent, llama.cpp included.
     BuildAgent,
-    /// Have the default model's weights.
-    Model,
 }
 
 impl Purpose {
     /// Everything.
-    pub const ALL: [Self; 4] = [
-        Self::BuildGuest,
-        Self::RunMachine,
-        Self::BuildAgent,
-        Self::Model,
-    ];
+    pub const ALL: [Self; 3] = [Self::BuildGuest, Self::RunMachine, Self::BuildAgent];
 }
 
 /// Something that may be missing.
@@ -38,22 +31,16 @@ pub enum Need {
     CppCompiler,
     /// bindgen reads llama.cpp's headers with it.
     Libclang,
-    /// Fetches the model.
-    Python,
-    /// Fetches the model.
-    Pip,
 }
 
 impl Need {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 6] = [
         Self::CoreLibrary,
         Self::Qemu,
         Self::Cmake,
         Self::Make,
         Self::CppCompiler,
         Self::Libclang,
-        Self::Python,
-        Self::Pip,
     ];
 
     const fn purpose(self) -> Purpose {
@@ -61,7 +48,6 @@ impl Need {
             Self::CoreLibrary => Purpose::BuildGuest,
             Self::Qemu => Purpose::RunMachine,
             Self::Cmake | Self::Make | Self::CppCompiler | Self::Libclang => Purpose::BuildAgent,
-            Self::Python | Self::Pip => Purpose::Model,
         }
     }
 
@@ -75,8 +61,6 @@ impl Need {
             Self::Make => "make",
             Self::CppCompiler => "a C++ compiler",
             Self::Libclang => "libclang",
-            Self::Python => "Python",
-            Self::Pip => "pip",
         }
     }
 
@@ -90,8 +74,6 @@ impl Need {
             Self::Make => &["make"],
             Self::CppCompiler => &["g++"],
             Self::Libclang => &["clang", "libclang-dev"],
-            Self::Python => &["python3"],
-            Self::Pip => &["python3-pip"],
         }
     }
 
@@ -103,9 +85,6 @@ impl Need {
             Self::Make => host.has_program("make") || host.has_program("ninja"),
             Self::CppCompiler => host.has_program("c++"),
             Self::Libclang => host.has_libclang(),
-            // Only for fetching the model, so not when it is there.
-            Self::Python => host.has_model() || host.has_program("python3"),
-            Self::Pip => host.has_model() || host.has_pip(),
         }
     }
 }
@@ -116,12 +95,8 @@ pub trait Host {
     fn has_program(&self, name: &str) -> bool;
     /// Whether bindgen would find libclang.
     fn has_libclang(&self) -> bool;
-    /// Whether Python has pip.
-    fn has_pip(&self) -> bool;
     /// Whether there is a way to compile for the bare machine.
     fn has_core_library(&self) -> bool;
-    /// Whether the model's weights are there.
-    fn has_model(&self) -> bool;
 }
 
 /// What `host` lacks for `purposes`.
@@ -150,9 +125,7 @@ mod tests {
     struct FakeHost {
         programs: Vec<&'static str>,
         libclang: bool,
-        pip: bool,
         core: bool,
-        model: bool,
     }
 
     impl Host for FakeHost {
@@ -164,16 +137,8 @@ mod tests {
             self.libclang
         }
 
-        fn has_pip(&self) -> bool {
-            self.pip
-        }
-
         fn has_core_library(&self) -> bool {
             self.core
-        }
-
-        fn has_model(&self) -> bool {
-            self.model
         }
     }
 
@@ -182,26 +147,18 @@ mod tests {
         let needs = missing(&FakeHost::default(), &Purpose::ALL);
         assert_eq!(needs, Need::ALL);
         let packages = packages(&needs);
-        for package in [
-            "rust-web-src",
-            "qemu-system-x86",
-            "cmake",
-            "libclang-dev",
-            "python3-pip",
-        ] {
+        for package in ["rust-web-src", "qemu-system-x86", "cmake", "libclang-dev"] {
             assert!(packages.contains(&package), "{package}");
         }
     }
 
     #[test]
     fn a_complete_host_lacks_nothing() {
-        let programs = vec![crate::qemu::PROGRAM, "cmake", "make", "c++", "python3"];
+        let programs = vec![crate::qemu::PROGRAM, "cmake", "make", "c++"];
         let host = FakeHost {
             programs,
             libclang: true,
-            pip: true,
             core: true,
-            model: false,
         };
         assert!(missing(&host, &Purpose::ALL).is_empty());
     }
@@ -212,14 +169,5 @@ mod tests {
         let without_agent = missing(&bare, &[Purpose::BuildGuest, Purpose::RunMachine]);
         assert_eq!(without_agent, [Need::CoreLibrary, Need::Qemu]);
         assert!(missing(&bare, &[]).is_empty());
-    }
-
-    #[test]
-    fn with_the_model_there_nothing_is_needed_to_fetch_it() {
-        let host = FakeHost {
-            model: true,
-            ..Default::default()
-        };
-        assert!(missing(&host, &[Purpose::Model]).is_empty());
     }
 }

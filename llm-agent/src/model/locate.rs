@@ -5,24 +5,21 @@ use std::path::{Path, PathBuf};
 use super::ModelError;
 
 /// The project's own model, relative to the repository that holds it.
-pub const OWN: &str = "llm-agent/model/proviso-planner.gguf";
-/// What the set-up fetches where there is none of our own.
-pub const FETCHED: &str = ".proviso/models/SmolLM2-135M-Instruct.Q4_1.gguf";
+pub const DEFAULT: &str = "llm-agent/model/proviso-planner.gguf";
 
 /// The named model, or the default one in `from` or a folder above it.
 ///
 /// # Errors
 /// [`ModelError::Missing`] if it is not there.
 pub fn locate(named: Option<&Path>, from: &Path) -> Result<PathBuf, ModelError> {
-    let upwards = |file: &str| {
-        let mut places = from.ancestors().map(|folder| folder.join(file));
-        places.find(|path| path.is_file())
-    };
     let found = match named {
         Some(path) => Some(path.to_path_buf()),
-        None => upwards(OWN).or_else(|| upwards(FETCHED)),
+        None => from
+            .ancestors()
+            .map(|folder| folder.join(DEFAULT))
+            .find(|path| path.is_file()),
     };
-    let path = found.unwrap_or_else(|| from.join(OWN));
+    let path = found.unwrap_or_else(|| from.join(DEFAULT));
     if path.is_file() {
         Ok(path)
     } else {
@@ -43,10 +40,10 @@ mod tests {
         std::fs::create_dir_all(&below).unwrap();
         let error = locate(None, &below).unwrap_err().to_string();
         assert!(
-            error.contains("qemu.sh setup") && error.contains("a/b/llm-agent"),
+            error.contains("--model names") && error.contains("a/b/llm-agent"),
             "{error}"
         );
-        let model = root.path().join(OWN);
+        let model = root.path().join(DEFAULT);
         std::fs::create_dir_all(model.parent().unwrap()).unwrap();
         std::fs::write(&model, "GGUF").unwrap();
         assert_eq!(locate(None, &below).unwrap(), model);

@@ -58,7 +58,7 @@ pub enum ModelError {
         room: usize,
     },
     /// The file is not there.
-    #[error("no model at {path}: `./qemu.sh setup` fetches the default one, --model names another")]
+    #[error("no model at {path}: the repository has one at llm-agent/model, --model names another")]
     Missing {
         /// Where it was looked for.
         path: String,

@@ -5,7 +5,7 @@
 //! weight is one of sixteen values on a line, which Q8_0 holds to within 0.4 %
 //! of its block's largest, so the copy answers as the original does.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,10 +31,11 @@ pub fn fast_copy(path: &Path) -> PathBuf {
     if is_newer(&copy, path) {
         return copy;
     }
-    let Ok(file) = std::fs::read(path) else {
+    // What needs no copy is found out from its beginning.
+    if !begins_with_q4_1(path) {
         return path.into();
-    };
-    let Some(converted) = convert(&file) else {
+    }
+    let Some(converted) = std::fs::read(path).ok().and_then(|file| convert(&file)) else {
         return path.into();
     };
     // Written aside and then renamed: nobody ever finds half a copy.
@@ -51,6 +52,32 @@ pub fn fast_copy(path: &Path) -> PathBuf {
             path.into()
         }
     }
+}
+
+/// Whether a file has Q4_1 tensors, as far as its beginning tells.
+fn begins_with_q4_1(path: &Path) -> bool {
+    /// More than the metadata and the tensors' records of any model take.
+    const HEAD: u64 = 64 << 20;
+    let Ok(mut file) = std::fs::File::open(path) else {
+        return false;
+    };
+    let mut head = Vec::new();
+    let mut wanted = 1 << 20;
+    // A megabyte does for our own model; others have larger vocabularies.
+    while wanted <= HEAD {
+        let missing = wanted - head.len() as u64;
+        let read = std::io::Read::by_ref(&mut file)
+            .take(missing)
+            .read_to_end(&mut head);
+        match (read, gguf::parts(&head)) {
+            (Ok(_), Some(parts)) => {
+                return parts.tensors.iter().any(|tensor| tensor.encoding == Q4_1);
+            }
+            (Ok(read), None) if read as u64 == missing => wanted *= 8,
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn is_newer(copy: &Path, original: &Path) -> bool {
