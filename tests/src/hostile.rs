@@ -21,6 +21,8 @@ use crate::scripted::{ScriptedAgent, Step, honest};
 const LOOK_EVERY: usize = 50;
 /// Time in which a rate-limited user may ask again.
 const BREATH: Duration = Duration::from_millis(250);
+/// Time in which all that a user may ask at once comes back.
+const REST: Duration = Duration::from_secs(6);
 /// The sentence that gets an honest answer.
 const HONEST: &str = "how are you";
 
@@ -71,6 +73,7 @@ pub fn run(intents: usize, seed: u64) -> Result<Account> {
         // The script keeps a copy of each; nobody here reads them.
         agent.next_request()?;
         if account.intents % LOOK_EVERY == 0 || account.intents == intents {
+            thread::sleep(REST);
             before.compare(&Picture::of(&mut console)?, &mut account);
         }
     }
