@@ -195,11 +195,11 @@ mod tests {
             verifier.check(record).unwrap();
         }
         let first = audit.records().next().unwrap();
-        let summaries = audit.records().filter_map(|record| match &record.event {
+        let mut summaries = audit.records().filter_map(|record| match &record.event {
             AuditEvent::Dropped(dropped) => Some(*dropped),
             _ => None,
         });
-        let last = summaries.last().unwrap();
+        let last = summaries.next_back().unwrap();
         assert_eq!(last.up_to + 1, first.number);
         assert_eq!(first.link(last.hash), first.hash, "the summary anchors it");
         assert!(last.committed.abs_diff(last.rejected) <= 1 && last.committed > 300);

@@ -468,7 +468,7 @@ fn what_may_not_be_is_refused_with_a_reason() -> Result<()> {
             sentence,
             &["plan\n", &refused, "nothing was done", "refused in "],
         )?;
-        console.ensure(!answer.contains("allowed"), plan)?;
+        console.ensure(!answer.contains("allowed\n"), plan)?;
     }
     let counters = console.living("counter")?;
     let same = counters.len() == 1 && counters[0].limit == "2M" && counters[0].priority == "normal";
