@@ -7,9 +7,13 @@
 //! * for each destroying action one of that action's own verbs (below), and
 //! * for each process that it would end the process's number or its name (also
 //!   with a plural `s`), for a `scale` the program's name and the count, and
-//! * no word that turns a meaning round: "not", "don't", "never", "except", ...
+//! * no word that turns a meaning round ("not", "can't", "never", "except",
+//!   "if", "why", ...) and no question mark,
 //!
-//! each as a word of its own. "Kill the hog" is enough to end the one process
+//! each as a word of its own. A name counts only if the plan ends every living
+//! process of that name and the sentence has no number: "kill hog 4" says
+//! nothing about hog 5. A rule that may end or stop the living is asked about
+//! unless the sentence has its verb and names its target. "Kill the hog" is enough to end the one process
 //! `hog`; "kill everything", "free some memory" and "do not kill the hog" are
 //! not. The rule reads letters, not meaning: it asks too often rather than too
 //! seldom. A command such as `/kill hog` says exactly what it means and counts
@@ -20,19 +24,22 @@ use alloc::vec::Vec;
 
 use proviso_abi::action::{Action, Class};
 use proviso_abi::console::ConfirmPolicy;
-use proviso_abi::words::ShutdownMode;
+use proviso_abi::snapshot::RuleInfo;
+use proviso_abi::target::{ProcessRef, Target};
+use proviso_abi::words::{RuleDo, RuleWhen, ShutdownMode, State};
 use proviso_abi::{Pid, Plan, Text};
 
 use crate::undo::why_lost;
-use crate::view::{Operation, Principal, View};
+use crate::view::{Operation, Principal, ProcessView, View};
 
 /// The most lines of a question.
 const MAX_LINES: usize = 8;
 
 /// Words that can turn the meaning of a sentence round.
 const TURNS: &[&str] = &[
-    "not", "don't", "dont", "never", "no", "without", "except", "but", "unless", "instead",
-    "nicht", "kein", "keine", "nie", "ausser", "außer", "ohne",
+    "not", "never", "no", "without", "except", "but", "unless", "instead", "cannot", "cant",
+    "dont", "wont", "avoid", "why", "if", "how", "nicht", "kein", "keine", "nie", "ausser",
+    "außer", "ohne", "wenn", "warum", "wie",
 ];
 
 /// What is to be asked: one line for each thing that would be lost or changed.
@@ -79,9 +86,14 @@ pub fn question(
                 None => true,
                 Some(sentence) => {
                     let words = Words::of(sentence);
+                    let ended: Vec<Pid> = destroying
+                        .iter()
+                        .flat_map(|(_, operation)| ends(operation))
+                        .copied()
+                        .collect();
                     destroying
                         .iter()
-                        .all(|(action, operation)| words.ask_for(action, operation, view))
+                        .all(|(action, operation)| words.ask_for(action, operation, &ended, view))
                 }
             };
             if !is_asked_for {
@@ -111,8 +123,24 @@ fn ends_itself_alone(principal: Principal, operations: &[Operation]) -> bool {
     })
 }
 
+/// The processes that an operation ends.
+fn ends(operation: &Operation) -> &[Pid] {
+    match operation {
+        Operation::Kill(pids) | Operation::Restart(pids) => pids,
+        _ => &[],
+    }
+}
+
+/// Whether a rule may end or stop a living process, without anybody asking for
+/// it then. What crashed or exited is dead already.
+const fn may_end(rule: &RuleInfo) -> bool {
+    matches!(rule.r#do, RuleDo::Kill | RuleDo::Restart | RuleDo::Suspend)
+        && !matches!(rule.when, RuleWhen::Crash | RuleWhen::Exit)
+}
+
 fn destroys(operation: &Operation) -> bool {
     match operation {
+        Operation::SetRule(rule) => may_end(rule),
         Operation::Kill(_) | Operation::Restart(_) | Operation::Shutdown(_) => true,
         Operation::Undo(changes) => {
             let mut inverses = changes.iter().flat_map(|change| &change.inverse);
@@ -146,6 +174,16 @@ fn losses(operation: &Operation, view: &View) -> Question {
             let inverses = changes.iter().flat_map(|change| &change.inverse);
             inverses.flat_map(|inverse| losses(inverse, view)).collect()
         }
+        Operation::SetRule(rule) if may_end(rule) => {
+            let line = format_args!(
+                "from now on, without a question, {} {}: {} {}",
+                rule.r#do,
+                rule.target,
+                rule.when,
+                rule.threshold.unwrap_or_default()
+            );
+            alloc::vec![Text::format(line)]
+        }
         _ => Question::new(),
     }
 }
@@ -158,23 +196,35 @@ fn title(pid: Pid, view: &View) -> String {
 }
 
 /// The words of a sentence, in lower case.
-struct Words(Vec<String>);
+struct Words {
+    list: Vec<String>,
+    is_question: bool,
+}
 
 impl Words {
     fn of(sentence: &str) -> Self {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '\'' | '_' | '-');
+        // Keyboards and editors have apostrophes of their own.
+        let sentence = sentence.replace(['’', '‘', 'ʼ', '´', '`'], "'");
         let words = sentence.split(|c: char| !is_part(c));
-        Self(
-            words
+        Self {
+            list: words
                 .map(|word| word.trim_matches(['\'', '-']).to_lowercase())
                 .filter(|word| !word.is_empty())
                 .collect(),
-        )
+            is_question: sentence.contains(['?', '？']),
+        }
+    }
+
+    /// Whether it may mean the opposite, or nothing but a wish to know.
+    fn turns(&self) -> bool {
+        let is_negated = |word: &String| word.ends_with("n't");
+        self.is_question || self.has_any(TURNS) || self.list.iter().any(is_negated)
     }
 
     fn has(&self, word: &str) -> bool {
         let word = word.to_lowercase();
-        self.0.contains(&word)
+        self.list.contains(&word)
     }
 
     fn has_any(&self, words: &[&str]) -> bool {
@@ -182,11 +232,12 @@ impl Words {
     }
 
     /// Whether the sentence asks for a destroying action by name.
-    fn ask_for(&self, action: &Action, operation: &Operation, view: &View) -> bool {
-        if self.has_any(TURNS) {
+    /// `ended` is everything that the plan ends.
+    fn ask_for(&self, action: &Action, operation: &Operation, ended: &[Pid], view: &View) -> bool {
+        if self.turns() {
             return false;
         }
-        let names_all = |pids: &[Pid]| pids.iter().all(|pid| self.names(*pid, view));
+        let names_all = |pids: &[Pid]| pids.iter().all(|pid| self.names(*pid, ended, view));
         match (action, operation) {
             (Action::Kill { .. }, Operation::Kill(pids)) => {
                 self.has_any(&["kill", "end", "terminate", "stop"]) && names_all(pids)
@@ -201,18 +252,40 @@ impl Words {
                 ShutdownMode::Halt => &["shutdown", "shut", "halt", "poweroff"],
                 ShutdownMode::Reboot => &["reboot"],
             }),
+            (Action::SetRule { .. }, Operation::SetRule(rule)) => {
+                self.has(&rule.r#do.to_string()) && self.names_target(&rule.target)
+            }
             _ => false,
         }
     }
 
-    fn names(&self, pid: Pid, view: &View) -> bool {
+    fn names(&self, pid: Pid, ended: &[Pid], view: &View) -> bool {
+        if self.has(&pid.to_string()) {
+            return true;
+        }
         let process = view.processes.iter().find(|one| one.info.pid == pid);
-        self.has(&pid.to_string()) || process.is_some_and(|one| self.has_name(&one.info.name))
+        let Some(name) = process.map(|one| &one.info.name) else {
+            return false;
+        };
+        let is_spared = |one: &ProcessView| {
+            let lives = !matches!(one.info.state, State::Crashed | State::Exited);
+            one.info.name == *name && lives && !ended.contains(&one.info.pid)
+        };
+        let has_number = self.list.iter().any(|word| word.parse::<u64>().is_ok());
+        self.has_name(name) && !has_number && !view.processes.iter().any(is_spared)
+    }
+
+    fn names_target(&self, target: &Target) -> bool {
+        match target {
+            Target::One(ProcessRef::Pid(pid)) => self.has(&pid.to_string()),
+            Target::One(ProcessRef::Name(name)) => self.has_name(name),
+            _ => false,
+        }
     }
 
     fn has_name(&self, name: &str) -> bool {
         let name = name.to_lowercase();
-        self.0
+        self.list
             .iter()
             .any(|word| *word == name || word.strip_suffix('s') == Some(name.as_str()))
     }

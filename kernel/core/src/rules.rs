@@ -12,7 +12,7 @@ use proviso_abi::audit::AuditEvent;
 use proviso_abi::outcome::Effect;
 use proviso_abi::report::RuleReport;
 use proviso_abi::snapshot::RuleInfo;
-use proviso_abi::words::{RuleWhen, State};
+use proviso_abi::words::{RuleDo, RuleWhen, State};
 use proviso_abi::{Name, Pid, Plan, Sentence};
 
 use crate::admit::{action_on, admit};
@@ -225,6 +225,12 @@ impl<M: Machine> Kernel<M> {
             let what = happened(rule.when);
             return self.say(machine, format_args!("rule {id}: {title} {what}"));
         };
+        // Like init, the shell is what a person gets out of a bad rule with.
+        let ends = matches!(rule.r#do, RuleDo::Kill | RuleDo::Restart | RuleDo::Suspend);
+        if ends && self.console_owner() == Some(pid) {
+            let line = format_args!("rule {id} spares {title}, which has the console");
+            return self.say(machine, line);
+        }
         let plan = Plan::from(action);
         let verdict = admit(&plan, maker, &self.view(machine, maker, proviso_abi::INIT));
         let done = verdict.and_then(|operations| self.carry_out(machine, maker, &operations));

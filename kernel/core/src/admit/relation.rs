@@ -10,6 +10,7 @@ use proviso_abi::value::Pid;
 use super::Judge;
 use super::whom::Need;
 use super::words::{Judged, refuse};
+use crate::relations::MAX_CUTS;
 use crate::view::Operation;
 
 impl Judge<'_> {
@@ -29,6 +30,16 @@ impl Judge<'_> {
             _ => self.whom(kind, to, &None, Need::Living)?,
         };
         let (callers, called) = (self.pids(&callers), self.pids(&called));
+        // A plan must not have the kernel hold every pair of a full table.
+        let count = callers.len().saturating_mul(called.len());
+        if count > MAX_CUTS {
+            return refuse(
+                TooMany,
+                format_args!(
+                    "{count} pairs are more than the {MAX_CUTS} of one {kind}; name fewer processes"
+                ),
+            );
+        }
         let pairs: Vec<(Pid, Pid)> = callers
             .iter()
             .flat_map(|from| called.iter().map(move |to| (*from, *to)))
@@ -43,7 +54,13 @@ impl Judge<'_> {
         if kind == ActionKind::Connect {
             return Ok(Operation::Connect(pairs));
         }
-        let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX);
+        self.take_cuts(pairs.len())?;
+        Ok(Operation::Disconnect(pairs))
+    }
+
+    /// Takes the room that so many disconnections need.
+    pub(super) fn take_cuts(&mut self, count: usize) -> Judged<()> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
         let Some(left) = self.ledger.cut_slots.checked_sub(count) else {
             return refuse(
                 TooMany,
@@ -54,6 +71,6 @@ impl Judge<'_> {
             );
         };
         self.ledger.cut_slots = left;
-        Ok(Operation::Disconnect(pairs))
+        Ok(())
     }
 }

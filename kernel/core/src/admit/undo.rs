@@ -7,10 +7,10 @@ use proviso_abi::outcome::Reason::{Malformed, NotUndoable, TooMany};
 use proviso_abi::value::{Bytes, Pid};
 use proviso_abi::words::State;
 
-use super::Judge;
 use super::ledger::Ledger;
 use super::whom::Need;
 use super::words::{Judged, refuse};
+use super::{Judge, authority};
 use crate::view::{Change, Operation};
 
 /// A plan that takes changes back does nothing else but look and talk: what
@@ -133,28 +133,38 @@ impl<'a> Judge<'a> {
                 }
                 Ok((!all.is_empty()).then_some(Operation::SetCpuLimit(all)))
             }
-            Operation::Connect(pairs) | Operation::Disconnect(pairs) => {
-                let lives = |pid: &Pid| {
-                    self.ledger
-                        .find(*pid)
-                        .is_some_and(|(_, row)| row.is_alive())
-                };
-                let left: Vec<_> = pairs
-                    .iter()
-                    .filter(|(from, to)| lives(from) && lives(to))
-                    .copied()
-                    .collect();
-                let again = match operation {
-                    Operation::Connect(_) => Operation::Connect(left.clone()),
-                    _ => Operation::Disconnect(left.clone()),
-                };
-                Ok((!left.is_empty()).then_some(again))
+            Operation::Connect(pairs) => {
+                let left = self.pairs_left(ActionKind::Connect, pairs)?;
+                Ok((!left.is_empty()).then_some(Operation::Connect(left)))
+            }
+            Operation::Disconnect(pairs) => {
+                let left = self.pairs_left(ActionKind::Disconnect, pairs)?;
+                self.take_cuts(left.len())?;
+                Ok((!left.is_empty()).then_some(Operation::Disconnect(left)))
             }
             Operation::ClearRule(id) if !self.ledger.rules.contains(id) => Ok(None),
             Operation::ClearRule(id) => self.clear_rule(*id).map(Some),
             Operation::SetRule(rule) => self.set_rule(rule.clone()).map(Some),
             other => Ok(Some(other.clone())),
         }
+    }
+
+    /// The pairs of which both still live, if the principal may do this to
+    /// them: somebody else may have cut them meanwhile, too.
+    fn pairs_left(&self, kind: ActionKind, pairs: &[(Pid, Pid)]) -> Judged<Vec<(Pid, Pid)>> {
+        let lives = |pid: &Pid| {
+            let found = self.ledger.find(*pid);
+            found.map(|(_, row)| row).filter(|row| row.is_alive())
+        };
+        let mut left = Vec::new();
+        for pair in pairs {
+            if let (Some(from), Some(to)) = (lives(&pair.0), lives(&pair.1)) {
+                authority::check_kind(kind, self.principal)?;
+                authority::check_whom(kind, self.principal, &[from, to])?;
+                left.push(*pair);
+            }
+        }
+        Ok(left)
     }
 
     /// The row of a process, if it still lives.

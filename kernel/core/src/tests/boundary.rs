@@ -5,7 +5,7 @@ use proviso_abi::console::{ConfirmPolicy, ConsoleRequest};
 use proviso_abi::outcome::Reason;
 use proviso_abi::syscall::{Error, SUBMIT_CONSOLE, Syscall};
 use proviso_abi::wire::{ModelStats, ToAgent, ToKernel};
-use proviso_abi::words::{ListWhat, SearchWhere, ShutdownMode};
+use proviso_abi::words::{ListWhat, RuleDo, RuleWhen, SearchWhere, ShutdownMode};
 use proviso_abi::{
     Action, Bytes, Effect, IntentEvent, Name, Pid, Plan, Priority, Sentence, State, Target,
 };
@@ -179,6 +179,14 @@ fn what_was_asked_for_by_name_is_not_asked_again() {
         ("worker says: skill", true),
         ("kill the coworker", true),
         ("kill 34", true),
+        ("kill worker 3", true),
+        ("don’t kill the worker", true),
+        ("you can't kill the worker", true),
+        ("I cannot kill the worker", true),
+        ("she won't end the workers", true),
+        ("you shouldn‘t kill the worker", true),
+        ("what happens if I kill the worker", true),
+        ("kill the worker?", true),
     ] {
         let mut lab = Lab::with_agent();
         lab.act(vec![spawn("worker", 2)]);
@@ -189,6 +197,49 @@ fn what_was_asked_for_by_name_is_not_asked_again() {
             "{event:?}"
         );
     }
+}
+
+#[test]
+fn a_name_means_all_of_that_name() {
+    let mut lab = Lab::with_agent();
+    let pid = lab.spawn("worker");
+    lab.spawn("worker");
+    let (intent, event) = lab.told(SHELL, "kill the worker", vec![kill(pid)]);
+    assert!(is_question(&event), "which of the two? {event:?}");
+    lab.answer(intent, false);
+    let sentence = format!("kill worker {pid}");
+    let (_, event) = lab.told(SHELL, &sentence, vec![kill(pid)]);
+    assert!(matches!(event, IntentEvent::Done { .. }), "{event:?}");
+}
+
+#[test]
+fn a_rule_that_ends_the_living_needs_a_yes_and_so_does_its_return() {
+    let mut lab = Lab::with_agent();
+    let rule = |target: Target, r#do| Action::SetRule {
+        when: RuleWhen::MemoryOver,
+        target,
+        r#do,
+        threshold: Some(1),
+        priority: None,
+        bytes: None,
+        limit: None,
+    };
+    for r#do in [RuleDo::Kill, RuleDo::Restart, RuleDo::Suspend] {
+        let (intent, event) = lab.told(SHELL, "show status", vec![rule(Target::All, r#do)]);
+        let IntentEvent::Confirm { loss } = event else {
+            panic!("{event:?}");
+        };
+        assert!(loss[0].contains(r#do.to_string().as_str()), "{loss:?}");
+        lab.answer(intent, false);
+    }
+    assert_eq!(lab.kernel.rules.iter().count(), 0);
+    let hog = || vec![rule(Target::name("hog"), RuleDo::Kill)];
+    let (_, event) = lab.told(SHELL, "kill hogs over 1 byte", hog());
+    assert!(matches!(event, IntentEvent::Done { .. }), "{event:?}");
+    lab.act(vec![Action::ClearRule { id: 1 }]);
+    let undo = vec![Action::Undo { count: None }];
+    let (_, event) = lab.told(SHELL, "that was wrong", undo);
+    assert!(is_question(&event), "{event:?}");
 }
 
 #[test]

@@ -388,3 +388,36 @@ fn the_dead_leave_no_relations() {
     lab.act(vec![kill(to)]);
     assert_eq!(lab.kernel.relations.room(), room + 1);
 }
+
+#[test]
+fn no_rule_takes_the_console_away() {
+    for r#do in [RuleDo::Kill, RuleDo::Restart, RuleDo::Suspend] {
+        let mut lab = Lab::new();
+        let all = rule(RuleWhen::MemoryOver, Target::All, r#do);
+        lab.act(vec![with_threshold(all, 1)]);
+        lab.pass(SECOND);
+        let shell = lab.kernel.table.get(SHELL).unwrap();
+        assert_eq!((shell.restarts, shell.is_suspended), (0, false), "{do}");
+        lab.act(vec![Action::ClearRule { id: 1 }]);
+    }
+}
+
+#[test]
+fn everybody_with_everybody_is_refused_before_it_is_listed() {
+    // 64 MiB, for there are more pairs than cuts from 17 processes on.
+    let mut lab = Lab::with_frames(16384);
+    for _ in 0..5 {
+        lab.act(vec![spawn("echo", 4)]);
+    }
+    let (from, to) = (Target::All, Target::All);
+    let (again, others) = (from.clone(), to.clone());
+    for action in [
+        Action::Connect { from, to },
+        Action::Disconnect {
+            from: again,
+            to: others,
+        },
+    ] {
+        assert_eq!(reason(&mut lab, SHELL, action), Reason::TooMany);
+    }
+}

@@ -6,6 +6,7 @@ use proviso_abi::{Action, Bytes, Effect, INIT, IntentEvent, Pid, Priority, State
 
 use super::standing::rule;
 use super::{Lab, SHELL, kill, restart, set_limit, set_priority, spawn, suspend};
+use crate::relations::MAX_CUTS;
 use crate::undo::{MAX_CHANGES, MAX_OWN};
 
 fn undo(count: u32) -> Action {
@@ -199,4 +200,36 @@ fn the_history_is_bounded() {
             <= MAX_OWN
     );
     assert_ne!(lab.state(INIT), None);
+}
+
+#[test]
+fn a_process_does_not_take_back_what_the_operator_cut_too() {
+    let mut lab = Lab::new();
+    let (from, to) = (lab.spawn("worker"), lab.spawn("echo"));
+    let cut = || Action::Disconnect {
+        from: Target::pid(from),
+        to: Target::pid(to),
+    };
+    let event = lab.plan(from, vec![cut()]);
+    assert!(matches!(event, IntentEvent::Done { .. }), "{event:?}");
+    lab.act(vec![cut()]);
+    assert_eq!(
+        refused(&mut lab, from, vec![undo(1)]).0,
+        Reason::NotPermitted
+    );
+    assert!(!lab.kernel.relations.may_call(from, to));
+}
+
+#[test]
+fn a_cut_comes_back_only_if_there_is_room_for_it() {
+    let mut lab = Lab::new();
+    let (from, to) = (lab.spawn("worker"), lab.spawn("echo"));
+    let pair = || (Target::pid(from), Target::pid(to));
+    let ((a, b), (c, d)) = (pair(), pair());
+    lab.act(vec![Action::Disconnect { from: a, to: b }]);
+    lab.act(vec![Action::Connect { from: c, to: d }]);
+    for pid in 0..MAX_CUTS as Pid {
+        assert!(lab.kernel.relations.cut(pid, 1000));
+    }
+    assert_eq!(refused(&mut lab, SHELL, vec![undo(1)]).0, Reason::TooMany);
 }
