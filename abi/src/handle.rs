@@ -81,8 +81,6 @@ objects! {
     0 Endpoint "endpoint"
     /// 64 bits that are set by some and waited for by others.
     1 Notification "notification"
-    /// Memory that several processes can map.
-    2 Region "region"
     /// The processes that can be opened by name.
     3 Directory "directory"
     /// How processes end.
@@ -112,8 +110,7 @@ rights! {
     1 RECEIVE "receive on an endpoint, and answer"
     2 NOTIFY "set bits of a notification"
     3 WAIT "wait for what comes"
-    4 READ "look: map a region, open a name"
-    5 WRITE "map a region to write to it"
+    4 READ "look: open a name"
     6 COPY "copy the handle, and pass it to others"
 }
 

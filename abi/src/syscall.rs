@@ -240,12 +240,14 @@ syscalls! {
         fails [Dead Deadlock Unanswered TimedOut TooLong Full BadHandle];
     /// Waits for a call or a letter: its words come in the registers of `words`,
     /// the caller's badge in `rdi`, a handle in `r9`. Whoever was received
-    /// before and not answered fails with `Unanswered`.
+    /// before and not answered fails with `Unanswered`. A letter that does not
+    /// fit stays, and calls pass it; `TooLong` tells of it when time is up.
     11 Receive "receive" (endpoint: Handle, words: Words, envelope: EnvelopeAt)
         on needs(ObjectKind::Endpoint, Rights::RECEIVE) => "bytes of the message; bit 32 is set for a call"
         fails [Busy TimedOut TooLong];
     /// Answers whoever was received last, and receives. Where nobody waits for
-    /// the answer any more it only receives.
+    /// the answer any more it only receives; where the caller has no room for
+    /// the answer, the caller fails and not this call.
     12 ReplyReceive "reply_receive" (endpoint: Handle, words: Words, envelope: EnvelopeAt)
         on needs(ObjectKind::Endpoint, Rights::RECEIVE) => "as for receive"
         fails [Busy TimedOut TooLong];

@@ -154,8 +154,9 @@ impl Port {
     /// Waits for a call or a letter; bytes of it are put into `room`.
     ///
     /// # Errors
-    /// [`Error::TimedOut`]; [`Error::TooLong`] if a letter does not fit, which
-    /// stays; [`Error::Busy`] if somebody else waits there.
+    /// [`Error::TimedOut`]; [`Error::TooLong`] if nothing came in time but a
+    /// letter that does not fit, which stays; [`Error::Busy`] if somebody else
+    /// waits there.
     pub fn receive_with(self, mut extras: Extras<'_>) -> Result<Received, Error> {
         let envelope = extras.envelope();
         let request = Request::Receive {
@@ -198,8 +199,8 @@ impl Port {
     /// the answer may lie in the room that the next message comes into.
     ///
     /// # Errors
-    /// As for [`Port::receive_with`]; [`Error::TooLong`] and [`Error::Full`] if
-    /// the answer does not fit, and then nothing was answered.
+    /// As for [`Port::receive_with`]. Where the caller has no room for the answer
+    /// or its handle, the caller gets the error and this goes on.
     pub fn reply_receive_with(
         self,
         words: Words,
@@ -284,7 +285,7 @@ unsafe fn message_call(request: Request) -> Result<Registers, Error> {
 /// are not answered: their callers get an error at the next receive.
 ///
 /// # Errors
-/// [`Error::TimedOut`], and [`Error::TooLong`] if `buffer` is too small.
+/// [`Error::TimedOut`], or [`Error::TooLong`] then if `buffer` is too small.
 pub fn receive(buffer: &mut [u8], timeout: Option<Duration>) -> Result<(u64, &[u8]), Error> {
     let received = Port::OWN.receive_with(Extras {
         room: buffer,

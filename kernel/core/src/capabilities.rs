@@ -266,7 +266,8 @@ impl Capabilities {
         // The list loses one in each turn, so this ends.
         while let Some(below) = self.slots.get(slot.0 as usize).map(|slot| slot.next) {
             match self.slots.get(below as usize) {
-                Some(next) if next.depth > root.depth => self.clear(below),
+                // What comes from it goes as well, so nothing needs raising.
+                Some(next) if next.depth > root.depth => self.empty(below),
                 _ => break,
             }
             count = count.saturating_add(1);
@@ -293,6 +294,16 @@ impl Capabilities {
         })
     }
 
+    /// Whether a table has a handle to an object with these rights.
+    #[must_use]
+    pub fn has(&self, table: TableId, object: ObjectId, rights: Rights) -> bool {
+        self.slots_of(table).any(|at| {
+            self.slots.get(at).is_some_and(|slot| {
+                slot.content == Content::Of(object) && slot.rights.contains(rights)
+            })
+        })
+    }
+
     /// Takes every handle to an object out of a table, with all copies of them;
     /// how many handles that were.
     pub fn remove_all(&mut self, table: TableId, object: ObjectId) -> u64 {
@@ -306,13 +317,6 @@ impl Capabilities {
             }
         }
         count
-    }
-
-    /// The handle that an object was made with, or the oldest that is left.
-    #[must_use]
-    pub fn origin(&self, object: ObjectId) -> Option<SlotId> {
-        let first = self.objects.get(object.0 as usize)?.first;
-        (first != NONE).then_some(SlotId(first))
     }
 
     /// An object that exists.
@@ -412,13 +416,22 @@ impl Capabilities {
         }
     }
 
-    /// Empties a slot. Its generation goes on, so that the handle is stale.
+    /// Empties a slot, whose copies come from its origin from now on.
     fn clear(&mut self, at: u32) {
+        if let Some(slot) = self.slots.get(at as usize).copied()
+            && slot.content != Content::Free
+        {
+            self.raise_copies(at, slot.depth);
+            self.empty(at);
+        }
+    }
+
+    /// Empties a slot. Its generation goes on, so that the handle is stale.
+    fn empty(&mut self, at: u32) {
         let Some(slot) = self.slots.get(at as usize).copied() else {
             return;
         };
         if let Content::Of(object) = slot.content {
-            self.raise_copies(at, slot.depth);
             self.unlink(at, object);
             self.note_loss(object, slot.rights);
         }

@@ -404,6 +404,9 @@ impl<M: Machine> Kernel<M> {
         let title = process.title();
         self.scheduler.remove(pid);
         self.settle(pid);
+        // Whoever it waits for is as urgent as it is now.
+        let server = self.server_of(pid);
+        server.into_iter().for_each(|server| self.lend(server));
         Some((title, priority))
     }
 
@@ -451,7 +454,12 @@ impl<M: Machine> Kernel<M> {
             .push(sender.into(), message.as_bytes())
             .ok()?;
         let title = process.title();
-        self.advance(machine, to);
+        // Another may receive there, with a handle from it.
+        let home = self.home_of(to).and_then(|home| self.endpoint(home));
+        let receiver = home.and_then(|endpoint| endpoint.receiver);
+        receiver
+            .into_iter()
+            .for_each(|receiver| self.advance(machine, receiver));
         Some(title)
     }
 }

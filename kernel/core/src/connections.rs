@@ -7,7 +7,7 @@ use proviso_abi::{Handle, INIT, Pid};
 use crate::capabilities::TableId;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::object::Object;
+use crate::object::{Endpoint, Object, ObjectId};
 use crate::process::Process;
 
 /// What somebody gets who opens a process by name: it may call, and pass that on.
@@ -39,8 +39,18 @@ impl<M: Machine> Kernel<M> {
         let Some(process) = self.table.get_mut(pid) else {
             return;
         };
-        process.home = None;
-        if let Some(table) = process.handles.take() {
+        let handles = process.handles.take();
+        // Whoever else receives there goes on, but not with the letters of the
+        // next life.
+        if let Some(home) = self.home_of(pid)
+            && let Some(endpoint) = self.endpoint_mut(home)
+        {
+            endpoint.home = None;
+        }
+        if let Some(process) = self.table.get_mut(pid) {
+            process.home = None;
+        }
+        if let Some(table) = handles {
             self.capabilities.remove_table(table);
         }
         self.orphan_callers(machine, pid);
@@ -58,13 +68,28 @@ impl<M: Machine> Kernel<M> {
     /// every copy of them, whoever has it: what `disconnect` does beside closing
     /// the name. Its own handle to itself it keeps, or it could not receive.
     pub(crate) fn sever(&mut self, machine: &mut M, from: Pid, to: Pid) {
-        let home = self.table.get(to).and_then(|process| process.home);
-        if let (Ok(table), Some(home)) = (self.handles(from), home)
+        if let (Ok(table), Some(home)) = (self.handles(from), self.home_of(to))
             && from != to
         {
             self.capabilities.remove_all(table, home);
             self.tell_of_dead_objects(machine);
+            self.end_unfounded_waits(machine, home);
         }
+    }
+
+    /// A process's own endpoint, as long as it is that: objects' numbers are
+    /// used again.
+    pub(crate) fn home_of(&self, pid: Pid) -> Option<ObjectId> {
+        let home = self.table.get(pid)?.home?;
+        (self.endpoint(home)?.home == Some(pid)).then_some(home)
+    }
+
+    /// Whether a process may call at an endpoint, whose handle it has: it may
+    /// have got that from others after it was disconnected.
+    pub(crate) fn may_call_at(&self, pid: Pid, endpoint: &Endpoint) -> bool {
+        endpoint
+            .home
+            .is_none_or(|home| self.relations.may_call(pid, home))
     }
 
     /// A handle in `from`'s table to `to`'s own endpoint.
@@ -73,16 +98,21 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::NotPermitted);
         }
         let table = self.handles(from)?;
-        let home = self.table.get(to).and_then(|process| process.home);
-        let home = home.ok_or(Error::NoSuchProcess)?;
+        let home = self.home_of(to).ok_or(Error::NoSuchProcess)?;
         if let Some(handle) = self
             .capabilities
             .handle_to(table, home, OPENED, from.into())
         {
             return Ok(handle);
         }
-        let origin = self.capabilities.origin(home).ok_or(Error::Dead)?;
-        self.capabilities.derive(origin, table, OPENED, from.into())
+        // From a handle of its own without a badge: another's would give that
+        // one's badge, and end when that one is revoked.
+        let theirs = self.handles(to)?;
+        let full = OPENED.or(Rights::RECEIVE);
+        let origin = self.capabilities.handle_to(theirs, home, full, 0);
+        let origin = self.capabilities.find(theirs, origin.ok_or(Error::Dead)?)?;
+        self.capabilities
+            .derive(origin.slot, table, OPENED, from.into())
     }
 
     /// The handle table of a living process.

@@ -56,7 +56,10 @@ impl<M: Machine> Kernel<M> {
             Object::Endpoint(endpoint) if found.rights.contains(Rights::CALL) => endpoint,
             _ => return None,
         };
-        let receiver = endpoint.receiver?;
+        let (receiver, home) = (endpoint.receiver?, endpoint.home);
+        if home.is_some_and(|home| !self.relations.may_call(pid, home)) {
+            return None;
+        }
         let process = self.table.get_mut(receiver)?;
         // The urgency of the receiver's own, not what others lend it.
         let own = (process.is_caretaker, process.priority);

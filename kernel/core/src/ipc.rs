@@ -72,6 +72,8 @@ impl Message {
 enum Fault {
     Sender(Error),
     SendersMemory,
+    /// It has no room for the bytes or the handle.
+    ReceiversRoom(Error),
     ReceiversMemory,
 }
 
@@ -83,8 +85,11 @@ impl<M: Machine> Kernel<M> {
         to: Capability,
         message: Message,
     ) -> Result<Event, Error> {
-        let server = self.endpoint(to.object).ok_or(Error::Dead)?.server;
-        if self.waits_for(server, pid) {
+        let endpoint = self.endpoint(to.object).ok_or(Error::Dead)?;
+        if !self.may_call_at(pid, endpoint) {
+            return Err(Error::NotPermitted);
+        }
+        if self.waits_for(endpoint.server, pid) {
             return Err(Error::Deadlock);
         }
         self.set_message(pid, message);
@@ -115,14 +120,20 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::Busy);
         }
         endpoint.receiver = Some(pid);
-        endpoint.server = pid;
+        let before = core::mem::replace(&mut endpoint.server, pid);
+        if before != pid && endpoint.callers > 0 {
+            self.lend(before);
+            self.lend(pid);
+        }
         self.abandon(machine, pid);
         self.set_message(pid, message);
         Ok(Event::Receive(object))
     }
 
-    /// What a receiver gets, if anything is there: the oldest letter, or the
-    /// message of the most urgent caller.
+    /// What a receiver gets, if anything is there: the oldest letter that fits,
+    /// or the message of the most urgent caller. A letter that does not fit
+    /// stays, and is an error only where a receiver's time is up: whoever writes
+    /// one must not be able to keep callers away.
     pub(crate) fn receive(
         &mut self,
         machine: &mut M,
@@ -139,8 +150,12 @@ impl<M: Machine> Kernel<M> {
         }
         // Each turn ends the wait of a caller, or the loop.
         for _ in 0..endpoint.callers {
-            let Some(caller) = self.next_caller(object) else {
+            // The end of a caller may have ended the wait too.
+            if self.event(pid) != Some(Event::Receive(object)) {
                 return Ok(None);
+            }
+            let Some(caller) = self.next_caller(object) else {
+                break;
             };
             match self.transfer(machine, caller, pid) {
                 Ok((bytes, handle)) => {
@@ -148,7 +163,9 @@ impl<M: Machine> Kernel<M> {
                     return Ok(Some(Ok(bytes | IS_CALL)));
                 }
                 Err(Fault::ReceiversMemory) => return Err(BadAddress),
-                Err(Fault::Sender(error)) => self.end_wait(machine, caller, Err(error)),
+                Err(Fault::Sender(error) | Fault::ReceiversRoom(error)) => {
+                    self.end_wait(machine, caller, Err(error));
+                }
                 Err(Fault::SendersMemory) => self.crash(
                     machine,
                     caller,
@@ -158,7 +175,14 @@ impl<M: Machine> Kernel<M> {
                 ),
             }
         }
-        Ok(None)
+        Ok(self.letter_too_long(machine, pid, endpoint.home))
+    }
+
+    /// The error of a receiver whose time is up while a letter lies there.
+    fn letter_too_long(&self, machine: &M, pid: Pid, home: Option<Pid>) -> Option<Answer> {
+        let wait = self.table.get(pid)?.wait?;
+        let has_letter = !self.table.get(home?)?.mailbox.is_empty();
+        (has_letter && wait.is_over(machine.now_ns())).then_some(Err(Error::TooLong))
     }
 
     fn receive_letter(
@@ -167,20 +191,15 @@ impl<M: Machine> Kernel<M> {
         pid: Pid,
         home: Pid,
     ) -> Result<Option<Answer>, BadAddress> {
-        let mailbox = self.table.get(home).map(|process| &process.mailbox);
-        let Some(letter) = mailbox.and_then(|mailbox| mailbox.first()).cloned() else {
-            return Ok(None);
-        };
         let Some(message) = self.message(pid) else {
             return Ok(None);
         };
+        let mailbox = self.table.get_mut(home).map(|process| &mut process.mailbox);
+        let Some(letter) = mailbox.and_then(|mailbox| mailbox.take(message.room.len())) else {
+            return Ok(None);
+        };
         let answer = self.copy_out(machine, pid, message.room, &letter.bytes)?;
-        if answer.is_ok() {
-            if let Some(process) = self.table.get_mut(home) {
-                process.mailbox.pop();
-            }
-            self.set_words(machine, pid, letter.badge, [0; 4], Handle::NONE);
-        }
+        self.set_words(machine, pid, letter.badge, [0; 4], Handle::NONE);
         Ok(Some(answer))
     }
 
@@ -211,6 +230,7 @@ impl<M: Machine> Kernel<M> {
     /// Answers whoever a process serves, if that one still waits.
     ///
     /// Inside, what is wrong with the answer: then the caller goes on waiting.
+    /// Where the caller left no room for it, that is the caller's error alone.
     pub(crate) fn reply(
         &mut self,
         machine: &mut M,
@@ -228,6 +248,10 @@ impl<M: Machine> Kernel<M> {
                 Ok(Ok(()))
             }
             Err(Fault::Sender(error)) => Ok(Err(error)),
+            Err(Fault::ReceiversRoom(error)) => {
+                self.end_wait(machine, caller, Err(error));
+                Ok(Ok(()))
+            }
             Err(Fault::SendersMemory) => Err(BadAddress),
             Err(Fault::ReceiversMemory) => {
                 let what = format_args!("bad address for a reply");
@@ -247,44 +271,45 @@ impl<M: Machine> Kernel<M> {
             return Err(Fault::Sender(Error::Dead));
         };
         if message.out.len() > room.len() {
-            return Err(Fault::Sender(Error::TooLong));
+            return Err(Fault::ReceiversRoom(Error::TooLong));
         }
-        let passed = self
-            .passed(from, to, message.handle)
-            .map_err(Fault::Sender)?;
+        let passed = self.passed(from, to, message.handle)?;
         if !message.out.is_empty() {
             let bytes = self
                 .copy_in(machine, from, message.out)
                 .map_err(|BadAddress| Fault::SendersMemory)?;
             self.copy_out(machine, to, room, &bytes)
                 .map_err(|BadAddress| Fault::ReceiversMemory)?
-                .map_err(Fault::Sender)?;
+                .map_err(Fault::ReceiversRoom)?;
         }
         let handle = match (passed, self.table.get(to).map(|process| process.handles)) {
             (Some(found), Some(Some(table))) => self
                 .capabilities
                 .derive(found.slot, table, Rights::ALL, 0)
-                .map_err(Fault::Sender)?,
+                .map_err(Fault::ReceiversRoom)?,
             _ => Handle::NONE,
         };
         Ok((message.out.len() as u64, handle))
     }
 
     /// The handle to be passed, once it is sure that it can be.
-    fn passed(&self, from: Pid, to: Pid, handle: Handle) -> Result<Option<Capability>, Error> {
+    fn passed(&self, from: Pid, to: Pid, handle: Handle) -> Result<Option<Capability>, Fault> {
         if handle.is_none() {
             return Ok(None);
         }
-        let table = |pid| self.table.get(pid).and_then(|process| process.handles);
-        let found = self
-            .capabilities
-            .find(table(from).ok_or(Error::BadHandle)?, handle)?;
-        if !found.rights.contains(Rights::COPY) {
-            return Err(Error::NotPermitted);
+        let table = self.handles(from).map_err(Fault::Sender)?;
+        let found = self.capabilities.find(table, handle);
+        let found = found.map_err(Fault::Sender)?;
+        let is_cut = self
+            .endpoint(found.object)
+            .is_some_and(|endpoint| !self.may_call_at(to, endpoint));
+        if is_cut || !found.rights.contains(Rights::COPY) {
+            return Err(Fault::Sender(Error::NotPermitted));
         }
-        match self.capabilities.has_room(table(to).ok_or(Error::Dead)?) {
+        let table = self.handles(to).map_err(Fault::ReceiversRoom)?;
+        match self.capabilities.has_room(table) {
             true => Ok(Some(found)),
-            false => Err(Error::Full),
+            false => Err(Fault::ReceiversRoom(Error::Full)),
         }
     }
 
@@ -299,34 +324,72 @@ impl<M: Machine> Kernel<M> {
     /// are closed by now, so its endpoints are dead where nobody else receives.
     pub(crate) fn orphan_callers(&mut self, machine: &mut M, pid: Pid) {
         self.tell_of_dead_objects(machine);
-        self.end_waits(machine, |event| event == Event::Reply(pid));
+        self.end_waits(machine, Error::Dead, |_, process| {
+            process.wait.map(|wait| wait.event) == Some(Event::Reply(pid))
+        });
     }
 
     /// Ends the waits for objects that died.
     pub(crate) fn tell_of_dead_objects(&mut self, machine: &mut M) {
         while let Some(id) = self.capabilities.take_dead() {
-            self.end_waits(machine, |event| event.object() == Some(id));
+            // Its number is used again, and then for another's endpoint.
+            if let Some(home) = self.endpoint(id).and_then(|it| it.home)
+                && let Some(process) = self.table.get_mut(home)
+                && process.home == Some(id)
+            {
+                process.home = None;
+            }
+            self.end_waits(machine, Error::Dead, |_, process| {
+                process.wait.and_then(|wait| wait.event.object()) == Some(id)
+            });
         }
     }
 
-    fn end_waits(&mut self, machine: &mut M, is_over: impl Fn(Event) -> bool) {
-        let is_waiting =
-            |process: &&Process<M::Task>| process.wait.is_some_and(|wait| is_over(wait.event));
-        let over = self.table.living().filter(is_waiting).map(|it| it.pid);
-        for pid in over.collect::<Vec<Pid>>() {
-            self.end_wait(machine, pid, Err(Error::Dead));
+    /// Ends the waits at an object of those who have no handle any more by
+    /// which they could wait there.
+    pub(crate) fn end_unfounded_waits(&mut self, machine: &mut M, object: ObjectId) {
+        let is_ends = self.capabilities.object(object) == Some(&Object::Ends);
+        self.end_waits(machine, Error::BadHandle, |kernel, process| {
+            let Some(wait) = process.wait else {
+                return false;
+            };
+            let rights = match wait.event {
+                Event::Call(at) if at == object => Rights::CALL,
+                Event::Receive(at) if at == object => Rights::RECEIVE,
+                Event::Bits(at) if at == object => Rights::WAIT,
+                Event::Death(_) if is_ends => Rights::WAIT,
+                _ => return false,
+            };
+            let table = process.handles;
+            !table.is_some_and(|table| kernel.capabilities.has(table, object, rights))
+        });
+    }
+
+    /// Ends waits, and reckons once how urgent their server is without them.
+    fn end_waits(
+        &mut self,
+        machine: &mut M,
+        error: Error,
+        is_over: impl Fn(&Self, &Process<M::Task>) -> bool,
+    ) {
+        let over = self.table.living().filter(|it| is_over(self, it));
+        let over: Vec<(Pid, Option<Pid>)> =
+            over.map(|it| (it.pid, self.server_of(it.pid))).collect();
+        for (pid, _) in &over {
+            self.end_wait_of(machine, *pid, Err(error));
         }
+        let mut servers: Vec<Pid> = over.iter().filter_map(|(_, server)| *server).collect();
+        servers.dedup();
+        servers.into_iter().for_each(|server| self.lend(server));
     }
 
     /// Takes a process off the lists of what it waits for.
     pub(crate) fn leave(&mut self, pid: Pid, event: Event) {
         match event {
             Event::Call(object) => {
-                let server = self.endpoint(object).map(|endpoint| endpoint.server);
                 if let Some(endpoint) = self.endpoint_mut(object) {
                     endpoint.callers = endpoint.callers.saturating_sub(1);
                 }
-                server.into_iter().for_each(|server| self.lower(server));
             }
             Event::Reply(server) => {
                 if let Some(process) = self.table.get_mut(server)
@@ -334,7 +397,6 @@ impl<M: Machine> Kernel<M> {
                 {
                     process.serving = None;
                 }
-                self.lower(server);
             }
             Event::Receive(object) => {
                 if let Some(endpoint) = self.endpoint_mut(object)
@@ -369,7 +431,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Who a process cannot go on without.
-    fn server_of(&self, pid: Pid) -> Option<Pid> {
+    pub(crate) fn server_of(&self, pid: Pid) -> Option<Pid> {
         match self.table.get(pid)?.wait?.event {
             Event::Call(object) => self.endpoint(object).map(|endpoint| endpoint.server),
             Event::Reply(server) => Some(server),
@@ -407,14 +469,14 @@ impl<M: Machine> Kernel<M> {
             if process.inherited >= level {
                 return;
             }
-            process.inherited = level;
-            self.reschedule(server);
+            self.inherit(server, level);
             at = server;
         }
     }
 
-    /// A caller is gone: its server is as urgent as those that are left.
-    fn lower(&mut self, server: Pid) {
+    /// A caller came, went or changed: its server is as urgent as those are
+    /// that wait for it now.
+    pub(crate) fn lend(&mut self, server: Pid) {
         let mut at = server;
         for _ in 0..MAX_CHAIN {
             let left = self
@@ -430,8 +492,7 @@ impl<M: Machine> Kernel<M> {
             if process.inherited == left {
                 return;
             }
-            process.inherited = left;
-            self.reschedule(at);
+            self.inherit(at, left);
             match self.server_of(at) {
                 Some(next) => at = next,
                 None => return,
@@ -439,19 +500,32 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn reschedule(&mut self, pid: Pid) {
-        self.scheduler.remove(pid);
-        self.settle(pid);
+    /// Who becomes no more and no less urgent by it keeps its turn: else
+    /// two that call a third by turns could keep that one from running.
+    fn inherit(&mut self, pid: Pid, level: Priority) {
+        let Some(process) = self.table.get_mut(pid) else {
+            return;
+        };
+        let before = process.priority.max(process.inherited);
+        process.inherited = level;
+        if process.priority.max(level) != before {
+            self.scheduler.remove(pid);
+            self.settle(pid);
+        }
     }
 
-    fn endpoint(&self, id: ObjectId) -> Option<&Endpoint> {
+    fn event(&self, pid: Pid) -> Option<Event> {
+        Some(self.table.get(pid)?.wait?.event)
+    }
+
+    pub(crate) fn endpoint(&self, id: ObjectId) -> Option<&Endpoint> {
         match self.capabilities.object(id)? {
             Object::Endpoint(endpoint) => Some(endpoint),
             _ => None,
         }
     }
 
-    fn endpoint_mut(&mut self, id: ObjectId) -> Option<&mut Endpoint> {
+    pub(crate) fn endpoint_mut(&mut self, id: ObjectId) -> Option<&mut Endpoint> {
         match self.capabilities.object_mut(id)? {
             Object::Endpoint(endpoint) => Some(endpoint),
             _ => None,

@@ -135,6 +135,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) rates: Rates,
     /// Ends of processes that init has not watched yet.
     pub(crate) ends: VecDeque<ExitRecord>,
+    /// Whether those who watch for ends are being told.
+    pub(crate) is_telling: bool,
     /// Processes that the short way of calls left for later.
     pub(crate) unsettled: Vec<Pid>,
     /// When the running process began to run, in the machine's ticks.
@@ -176,6 +178,7 @@ impl<M: Machine> Kernel<M> {
             users: Users::default(),
             rates: Rates::default(),
             ends: VecDeque::new(),
+            is_telling: false,
             unsettled: Vec::with_capacity(MAX_UNSETTLED),
             running_since: 0,
             busy: CpuMeter::default(),

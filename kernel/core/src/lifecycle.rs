@@ -15,7 +15,7 @@ use crate::log;
 use crate::machine::Machine;
 use crate::mailbox::Mailbox;
 use crate::output::Output;
-use crate::process::{Life, Process};
+use crate::process::{Event, Life, Process};
 use crate::view::UserId;
 
 /// Ends that wait for init to watch them; the oldest go first.
@@ -93,6 +93,7 @@ impl<M: Machine> Kernel<M> {
             machine.destroy_task(task);
             return None;
         };
+        process.forget_life();
         process.task = Some(task);
         process.life = Life::Alive;
         process.started_ns = machine.now_ns();
@@ -190,9 +191,11 @@ impl<M: Machine> Kernel<M> {
         if self.current == Some(pid) {
             self.current = None;
         }
+        let server = self.server_of(pid);
         if let Some(wait) = self.table.get_mut(pid)?.wait.take() {
             self.leave(pid, wait.event);
         }
+        server.into_iter().for_each(|server| self.lend(server));
         self.disarm(machine, pid);
         self.scheduler.forget(pid);
         let process = self.table.get_mut(pid)?;
@@ -207,7 +210,7 @@ impl<M: Machine> Kernel<M> {
         Some(title)
     }
 
-    /// Tells init, and forgets the oldest dead if there are too many.
+    /// Tells who watches, and forgets the oldest dead if there are too many.
     fn report_end(&mut self, machine: &mut M, process: ProcessName, exit: Exit) {
         if self.ends.len() >= MAX_ENDS {
             self.ends.pop_front();
@@ -216,7 +219,28 @@ impl<M: Machine> Kernel<M> {
         self.table.trim();
         let table = &self.table;
         self.relations.retain(|pid| table.get(pid).is_some());
-        self.advance(machine, INIT);
+        self.tell_watchers(machine);
+    }
+
+    /// Ends the waits of those who watch for ends. One of them may end by that;
+    /// its end is told by the turn that is going on, not by another inside it.
+    fn tell_watchers(&mut self, machine: &mut M) {
+        if core::mem::replace(&mut self.is_telling, true) {
+            return;
+        }
+        let is_watching = |it: &&Process<M::Task>| {
+            it.wait
+                .is_some_and(|wait| matches!(wait.event, Event::Death(_)))
+        };
+        // Each turn ends the wait of one of them.
+        while !self.ends.is_empty() {
+            let watcher = self.table.living().find(is_watching).map(|it| it.pid);
+            let Some(pid) = watcher else {
+                break;
+            };
+            self.advance(machine, pid);
+        }
+        self.is_telling = false;
     }
 
     /// Without init nobody supervises the rest. Code 0 is how a test program

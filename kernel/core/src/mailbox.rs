@@ -41,15 +41,10 @@ impl Mailbox {
         Ok(())
     }
 
-    /// The oldest message, which stays.
-    #[must_use]
-    pub fn first(&self) -> Option<&Letter> {
-        self.letters.front()
-    }
-
-    /// Takes the oldest message out.
-    pub fn pop(&mut self) -> Option<Letter> {
-        self.letters.pop_front()
+    /// Takes the oldest message out that has at most so many bytes.
+    pub fn take(&mut self, most: usize) -> Option<Letter> {
+        let at = self.letters.iter().position(|it| it.bytes.len() <= most)?;
+        self.letters.remove(at)
     }
 
     /// How many messages wait.
@@ -88,14 +83,15 @@ mod tests {
         }
         assert_eq!(mailbox.push(9, b"x"), Err(Full));
         assert_eq!((mailbox.len(), mailbox.room()), (8, 0));
+        assert_eq!(mailbox.take(0), None);
         assert_eq!(
-            mailbox.pop(),
+            mailbox.take(MAX_LETTER),
             Some(Letter {
                 badge: 0,
                 bytes: vec![0]
             })
         );
-        assert_eq!(mailbox.first().map(|letter| letter.badge), Some(1));
+        assert_eq!(mailbox.take(1).map(|letter| letter.badge), Some(1));
     }
 
     #[test]
@@ -103,7 +99,7 @@ mod tests {
         let mut mailbox = Mailbox::default();
         assert!(mailbox.push(1, &[7; 1000]).is_ok());
         assert_eq!(
-            mailbox.pop().map(|letter| letter.bytes.len()),
+            mailbox.take(MAX_LETTER).map(|letter| letter.bytes.len()),
             Some(MAX_LETTER)
         );
     }

@@ -171,8 +171,10 @@ impl<M: Machine> Kernel<M> {
                 Ok(Flow::Done(0))
             }
             Request::Revoke { .. } => {
-                let count = self.capabilities.revoke(found()?.slot);
+                let found = found()?;
+                let count = self.capabilities.revoke(found.slot);
                 self.tell_of_dead_objects(machine);
+                self.end_unfounded_waits(machine, found.object);
                 Ok(Flow::Done(count))
             }
             Request::Count { counter: 0 } => Ok(Flow::Done(machine.space_switches())),
@@ -346,6 +348,9 @@ impl<M: Machine> Kernel<M> {
         let Some(Object::Endpoint(endpoint)) = self.capabilities.object(to.object) else {
             return Err(Error::Dead.into());
         };
+        if !self.may_call_at(pid, endpoint) {
+            return Err(Error::NotPermitted.into());
+        }
         let (home, receiver) = (endpoint.home, endpoint.receiver);
         let process = home.and_then(|home| self.table.get_mut(home));
         let mailbox = &mut process.ok_or(Error::Invalid)?.mailbox;

@@ -54,6 +54,13 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends a process's wait with this answer.
     pub(crate) fn end_wait(&mut self, machine: &mut M, pid: Pid, answer: Answer) {
+        let server = self.server_of(pid);
+        self.end_wait_of(machine, pid, answer);
+        server.into_iter().for_each(|server| self.lend(server));
+    }
+
+    /// The same, but who served it stays as urgent as it was: see `lend`.
+    pub(crate) fn end_wait_of(&mut self, machine: &mut M, pid: Pid, answer: Answer) {
         let Some(wait) = self.table.get_mut(pid).and_then(|it| it.wait.take()) else {
             return;
         };

@@ -13,6 +13,7 @@ mod programs;
 mod scheduling;
 mod shutdown;
 mod standing;
+mod strangers;
 mod syscalls;
 mod undo;
 

@@ -16,6 +16,7 @@ use crate::kernel::{child, end_of, kill, spawn};
 tests! {
     the_echo_service_answers,
     bytes_come_back_whole,
+    a_client_without_room_and_a_letter_do_not_stop_a_server,
     a_call_ends_when_its_server_dies,
     a_call_ends_when_its_time_is_up,
     calling_oneself_is_a_deadlock,
@@ -66,6 +67,24 @@ fn bytes_come_back_whole() -> Check {
         echo.call_with([0; 4], extras).err(),
         Some(Error::TooLong),
     )?;
+    kill(pid)?;
+    at("close", ipc::close(echo.0))
+}
+
+fn a_client_without_room_and_a_letter_do_not_stop_a_server() -> Check {
+    let pid = spawn("echo", &[])?;
+    let echo = at("open", Port::open("echo"))?;
+    let extras = Extras {
+        bytes: b"x",
+        ..Extras::default()
+    };
+    same(
+        "no room",
+        echo.call_with([0; 4], extras).err(),
+        Some(Error::TooLong),
+    )?;
+    at("letter", echo.send(&[7; 256]))?;
+    same("answer", at("call", echo.call([5; 4]))?.words, [5; 4])?;
     kill(pid)?;
     at("close", ipc::close(echo.0))
 }
