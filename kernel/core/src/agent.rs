@@ -21,6 +21,10 @@ use crate::link::{MAX_TAKE, Peer};
 use crate::machine::Machine;
 use crate::view::Principal;
 
+/// So many hellos are logged each if the peer or its model changed; later ones,
+/// and those of a peer that stayed the same, at every power of two.
+const MAX_LOGGED_HELLOS: u64 = 16;
+
 impl<M: Machine> Kernel<M> {
     /// Takes a sentence and sends it out.
     pub(crate) fn submit_sentence(
@@ -253,7 +257,15 @@ impl<M: Machine> Kernel<M> {
         let mut budget = MAX_TAKE;
         while let Some(result) = self.link.receive(machine, &mut budget) {
             match result {
-                Ok(frame) => self.take_frame(machine, frame),
+                Ok(frame) => {
+                    let is_hello = matches!(frame.body, ToKernel::Hello { .. });
+                    self.take_frame(machine, frame);
+                    // A hello costs an answer and what waits is sent again; what
+                    // came after it is looked at next time.
+                    if is_hello {
+                        return;
+                    }
+                }
                 Err(error) => {
                     let count = self.link.damaged;
                     self.log_dropped(
@@ -330,22 +342,30 @@ impl<M: Machine> Kernel<M> {
     /// A hello begins a connection: what the agent knew before is gone, so what
     /// waits for it is sent again, once.
     fn take_hello(&mut self, machine: &mut M, version: u16, model: Name, sequence: u32) {
+        let before = self.link.peer().clone();
         self.link.greeted(version, model, sequence);
+        // The log is for people: who says hello over and over is counted.
+        let count = self.link.hellos;
+        let is_new = *self.link.peer() != before;
+        let is_logged = is_new && count <= MAX_LOGGED_HELLOS || count.is_power_of_two();
         self.link.greet(machine);
         let now = machine.now_ns();
         match self.link.peer().clone() {
-            Peer::Agent(model) => {
+            Peer::Agent(model) if is_logged => {
                 self.log.push(
                     now,
                     crate::log::KERNEL,
                     format_args!("agent connected, model {model}"),
                 );
             }
+            Peer::Agent(_) => {}
             Peer::Foreign(_) | Peer::Unknown => {
                 let line = format_args!(
                     "an agent of version {version} connected, but this kernel needs version {VERSION}"
                 );
-                self.log.push(now, crate::log::KERNEL, line);
+                if is_logged {
+                    self.log.push(now, crate::log::KERNEL, line);
+                }
                 return;
             }
         }

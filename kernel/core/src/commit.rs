@@ -320,7 +320,8 @@ impl<M: Machine> Kernel<M> {
             }
             self.history.forget(change.number);
         }
-        Effect::Undone(changes.iter().map(|change| change.what.clone()).collect())
+        let done = changes.iter().filter(|change| !change.inverse.is_empty());
+        Effect::Undone(done.map(|change| change.what.clone()).collect())
     }
 
     /// Opens or closes a name to processes; with the name go the handles.

@@ -43,6 +43,8 @@ pub struct Link {
     pub lost: u64,
     /// Replies to intents that nobody waits for.
     pub stray: u64,
+    /// How often an agent said hello.
+    pub hellos: u64,
 }
 
 impl Default for Link {
@@ -58,6 +60,7 @@ impl Default for Link {
             damaged: 0,
             lost: 0,
             stray: 0,
+            hellos: 0,
         }
     }
 }
@@ -110,6 +113,7 @@ impl Link {
     pub fn greeted(&mut self, version: u16, model: Name, sequence: u32) {
         self.next_in = sequence.wrapping_add(1);
         self.is_silent = false;
+        self.hellos = self.hellos.saturating_add(1);
         self.peer = if version == wire::VERSION {
             Peer::Agent(model)
         } else {

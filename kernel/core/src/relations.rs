@@ -6,8 +6,13 @@ use alloc::vec::Vec;
 
 use proviso_abi::Pid;
 
+use crate::view::Principal;
+
 /// The most pairs that are cut at once.
 pub const MAX_CUTS: usize = 256;
+
+/// Of these, so many are left to the operator.
+pub const OPERATORS_CUTS: usize = MAX_CUTS / 4;
 
 /// Pairs of caller and called that are cut.
 #[derive(Debug, Default)]
@@ -30,6 +35,15 @@ impl Relations {
     /// Mends a pair; false if it was not cut.
     pub fn mend(&mut self, from: Pid, to: Pid) -> bool {
         self.cut.remove(&(from, to))
+    }
+
+    /// Room for more that a principal may take; the last are the operator's.
+    #[must_use]
+    pub fn room_for(&self, principal: Principal) -> usize {
+        match principal {
+            Principal::Operator => self.room(),
+            _ => self.room().saturating_sub(OPERATORS_CUTS),
+        }
     }
 
     /// Room for more.

@@ -31,6 +31,10 @@ pub const MAX_BURST: u32 = 8;
 /// See [`MAX_BURST`].
 pub const BURST_NS: u64 = 10_000_000_000;
 
+/// No process: init alone may use the reserve of memory, and a rule, although
+/// no plan of another's either, is not what it is for.
+const NOBODY: Pid = 0;
+
 /// One rule and what it did so far.
 #[derive(Debug)]
 struct Standing {
@@ -232,7 +236,7 @@ impl<M: Machine> Kernel<M> {
             return self.say(machine, line);
         }
         let plan = Plan::from(action);
-        let verdict = admit(&plan, maker, &self.view(machine, maker, proviso_abi::INIT));
+        let verdict = admit(&plan, maker, &self.view(machine, maker, NOBODY));
         let done = verdict.and_then(|operations| self.carry_out(machine, maker, &operations));
         match done {
             Ok(effects) => {

@@ -77,9 +77,10 @@ impl<M: Machine> Kernel<M> {
             memory_free: memory::bytes(machine.free_frames().saturating_sub(keep_free)),
             process_slots: number(self.table.room()),
             quota: self.quota_left(principal),
+            overdrawn: self.overdrawn(principal),
             rules: self.rules.iter().map(|rule| rule.id).collect(),
             rule_slots: number(self.rules.room()),
-            cut_slots: number(self.relations.room()),
+            cut_slots: number(self.relations.room_for(principal)),
             closed: match principal {
                 Principal::Process(pid) => self.relations.closed_to(pid),
                 _ => Vec::new(),

@@ -33,7 +33,7 @@ impl History {
             oldest.map(|place| self.changes.remove(place));
         }
         if self.changes.len() >= MAX_CHANGES {
-            self.changes.pop_front();
+            self.make_room();
         }
         self.last = self.last.saturating_add(1);
         let change = Change {
@@ -43,6 +43,19 @@ impl History {
             lost: inverse.lost.map(Text::cut),
         };
         self.changes.push_back((principal, change));
+    }
+
+    /// Drops the oldest change of whoever has most, the operator last: a crowd
+    /// of processes must not make them forget theirs.
+    fn make_room(&mut self) {
+        let count = |of: Principal| self.changes.iter().filter(|(one, _)| *one == of).count();
+        let rank = |of: Principal| (of != Principal::Operator, count(of));
+        let most = self.changes.iter().map(|(of, _)| rank(*of)).max();
+        let oldest = self
+            .changes
+            .iter()
+            .position(|(of, _)| Some(rank(*of)) == most);
+        oldest.map(|place| self.changes.remove(place));
     }
 
     /// A principal's changes, the newest first.
@@ -99,6 +112,7 @@ pub const fn why_lost(operation: &Operation) -> Option<&'static str> {
     match operation {
         Operation::Kill(_) => Some("what a killed process had in memory is gone"),
         Operation::Restart(_) => Some("what a restarted process had in memory is gone"),
+        Operation::Forget(_) => Some("only the agent knew which facts that were"),
         Operation::Send { .. } => Some("a message cannot be called back"),
         Operation::Shutdown(_) => Some("the machine is down"),
         _ => None,
@@ -166,7 +180,6 @@ impl<M: Machine> Kernel<M> {
                 }
             }
             Operation::Remember(fact) => inverse.push(Operation::Forget(fact.clone()), 1),
-            Operation::Forget(fact) => inverse.push(Operation::Remember(fact.clone()), 1),
             other => {
                 if let Some(why) = why_lost(other) {
                     inverse.lost(Some(why));

@@ -178,6 +178,20 @@ impl<M: Machine> Kernel<M> {
         })
     }
 
+    /// What a principal's user holds beyond the quota: the operator may raise
+    /// limits of theirs over it.
+    pub(crate) fn overdrawn(&self, principal: Principal) -> Quota {
+        let user = self.owner_of(principal);
+        let Some(most) = self.users.quota(user) else {
+            return Quota::default();
+        };
+        let held = self.held_by(user);
+        Quota {
+            processes: held.processes.saturating_sub(most.processes),
+            memory: Bytes(held.memory.0.saturating_sub(most.memory.0)),
+        }
+    }
+
     /// The user behind a principal.
     pub(crate) fn owner_of(&self, principal: Principal) -> UserId {
         match principal {

@@ -37,7 +37,7 @@ impl Principal {
 }
 
 /// What a user may still take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Quota {
     /// So many more living processes.
     pub processes: u32,
@@ -99,6 +99,8 @@ pub struct View {
     pub process_slots: u32,
     /// What the principal may still take, if it has a quota.
     pub quota: Option<Quota>,
+    /// What it holds beyond its quota, because the operator raised it.
+    pub overdrawn: Quota,
     /// The numbers of the standing rules.
     pub rules: Vec<u32>,
     /// How many more rules there is room for.

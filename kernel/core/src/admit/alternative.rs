@@ -130,7 +130,14 @@ impl Judge<'_> {
             _ => Bytes(u64::MAX),
         };
         let quota = self.ledger.quota.map_or(Bytes(u64::MAX), |quota| {
-            Bytes(quota.memory.0.saturating_add(row.limit.0))
+            let over = self.ledger.overdrawn.memory.0;
+            Bytes(
+                quota
+                    .memory
+                    .0
+                    .saturating_add(row.limit.0)
+                    .saturating_sub(over),
+            )
         });
         let most = own.min(quota).min(self.view.memory_total);
         Bytes(most.0 / PAGE * PAGE)

@@ -62,6 +62,8 @@ pub struct Ledger<'a> {
     pub slots_free: u32,
     /// What the principal may still take, if it has a quota.
     pub quota: Option<Quota>,
+    /// What it holds beyond its quota.
+    pub overdrawn: Quota,
     /// Room for rules.
     pub rule_slots: u32,
     /// Room for disconnections.
@@ -79,6 +81,7 @@ impl<'a> Ledger<'a> {
             memory_free: view.memory_free,
             slots_free: view.process_slots,
             quota: view.quota,
+            overdrawn: view.overdrawn,
             rule_slots: view.rule_slots,
             cut_slots: view.cut_slots,
             rules: view.rules.clone(),
@@ -199,11 +202,19 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    /// Gives back to the quota what [`Ledger::charge`] took.
+    /// Gives back to the quota what [`Ledger::charge`] took, after what is held
+    /// beyond it.
     pub fn refund(&mut self, processes: u32, memory: Bytes) {
+        let over = self.overdrawn;
+        self.overdrawn = Quota {
+            processes: over.processes.saturating_sub(processes),
+            memory: Bytes(over.memory.0.saturating_sub(memory.0)),
+        };
+        let processes = processes.saturating_sub(over.processes);
+        let memory = memory.0.saturating_sub(over.memory.0);
         if let Some(quota) = self.quota.as_mut() {
             quota.processes = quota.processes.saturating_add(processes);
-            quota.memory = Bytes(quota.memory.0.saturating_add(memory.0));
+            quota.memory = Bytes(quota.memory.0.saturating_add(memory));
         }
     }
 

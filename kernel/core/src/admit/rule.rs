@@ -130,6 +130,10 @@ impl Judge<'_> {
             );
         };
         self.ledger.rule_slots = left;
+        // One that comes back has a number, and what set it may be undone next.
+        if rule.id != 0 {
+            self.ledger.rules.push(rule.id);
+        }
         Ok(Operation::SetRule(rule))
     }
 

@@ -50,8 +50,12 @@ impl<'a> Judge<'a> {
                 format_args!("{there} of your changes are remembered, so undo {there} at most"),
             );
         }
-        let mut taken = Vec::with_capacity(count);
-        for change in self.view.history.iter().take(count) {
+        let mut taken = Vec::new();
+        let mut live = 0;
+        for change in &self.view.history {
+            if live == count {
+                break;
+            }
             if let Some(why) = &change.lost {
                 return refuse(
                     NotUndoable,
@@ -59,25 +63,31 @@ impl<'a> Judge<'a> {
                 );
             }
             let inverse = self.inverses(change)?;
+            live += usize::from(!inverse.is_empty());
             taken.push(Change {
                 inverse,
                 ..change.clone()
             });
         }
-        Ok(Operation::Undo(taken))
+        match (live, taken.first()) {
+            (0, Some(newest)) => refuse(
+                NotUndoable,
+                format_args!("\"{}\": nothing of it is left to take back", newest.what),
+            ),
+            _ if live < count => refuse(
+                TooMany,
+                format_args!("of your changes {live} can still be taken back; undo {live} at most"),
+            ),
+            _ => Ok(Operation::Undo(taken)),
+        }
     }
 
-    /// What of a change's inverse still makes sense; some of it must.
+    /// What of a change's inverse still makes sense. One of which nothing does
+    /// is forgotten with those that are taken back, and does not count.
     fn inverses(&mut self, change: &Change) -> Judged<Vec<Operation>> {
         let mut left = Vec::with_capacity(change.inverse.len());
         for operation in &change.inverse {
             left.extend(self.inverse(operation)?);
-        }
-        if left.is_empty() {
-            return refuse(
-                NotUndoable,
-                format_args!("\"{}\": nothing of it is left to take back", change.what),
-            );
         }
         Ok(left)
     }

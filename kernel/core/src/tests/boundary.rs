@@ -387,6 +387,26 @@ fn a_user_has_their_own_processes_and_quota_and_nothing_else() {
 }
 
 #[test]
+fn what_was_given_beyond_a_quota_is_not_given_twice() {
+    let mut lab = Lab::new();
+    lab.act_as("ann");
+    let (one, two) = (lab.spawn("worker"), lab.spawn("worker"));
+    lab.become_user("operator");
+    lab.act(vec![set_limit(one, 12 << 20)]);
+    lab.become_user("ann");
+    // 14M of 8M are held; with the 2M of the other process gone, still 12M.
+    for actions in [
+        vec![kill(two), spawn("worker", 1)],
+        vec![set_limit(one, 9 << 20)],
+        vec![restart(two)],
+    ] {
+        let event = lab.plan(SHELL, actions);
+        assert_eq!(reason(&event), Some(Reason::OverQuota), "{event:?}");
+    }
+    lab.act(vec![set_limit(one, 6 << 20)]);
+}
+
+#[test]
 fn a_crashed_shell_does_not_come_back_with_more_authority() {
     let mut lab = Lab::new();
     lab.act_as("ann");

@@ -424,3 +424,20 @@ proptest! {
         prop_assert!(lab.kernel.intents.pending().is_empty());
     }
 }
+
+#[test]
+fn hellos_without_end_leave_the_log_as_it_is() {
+    let mut lab = Lab::new();
+    let hello = |lab: &mut Lab, model: &str| {
+        let model = proviso_abi::Name::cut(model);
+        let version = proviso_abi::wire::VERSION;
+        lab.agent(ToKernel::Hello { version, model });
+    };
+    for _ in 0..500 {
+        hello(&mut lab, "tiny");
+        hello(&mut lab, "other");
+    }
+    let log = lab.log();
+    let count = log.iter().filter(|line| line.contains("agent connected"));
+    assert!(count.count() < 30, "{log:?}");
+}

@@ -421,3 +421,18 @@ fn everybody_with_everybody_is_refused_before_it_is_listed() {
         assert_eq!(reason(&mut lab, SHELL, action), Reason::TooMany);
     }
 }
+
+#[test]
+fn a_rule_leaves_the_reserve_of_memory_alone() {
+    let mut lab = Lab::new();
+    let worker = lab.spawn("worker");
+    lab.act(vec![rule(
+        RuleWhen::Crash,
+        Target::name("worker"),
+        RuleDo::Restart,
+    )]);
+    crash(&mut lab, worker);
+    lab.machine.free = crate::memory::reserve_frames(&lab.machine);
+    lab.pass(SECOND);
+    assert_eq!(lab.state(worker), Some(State::Crashed));
+}

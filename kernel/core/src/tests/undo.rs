@@ -6,7 +6,7 @@ use proviso_abi::{Action, Bytes, Effect, INIT, IntentEvent, Pid, Priority, State
 
 use super::standing::rule;
 use super::{Lab, SHELL, kill, restart, set_limit, set_priority, spawn, suspend};
-use crate::relations::MAX_CUTS;
+use crate::relations::{MAX_CUTS, OPERATORS_CUTS};
 use crate::undo::{MAX_CHANGES, MAX_OWN};
 
 fn undo(count: u32) -> Action {
@@ -169,11 +169,24 @@ fn what_is_gone_is_passed_over_and_if_all_is_gone_it_says_so() {
     lab.act(vec![suspend(b)]);
     lab.act(vec![super::resume(b)]);
     lab.call(b, proviso_abi::syscall::Syscall::Exit, [0; 4]);
+    // Neither suspending nor resuming b can be taken back, but its start can.
+    let effects = lab.act(vec![undo(1)]);
+    assert!(
+        matches!(&effects[..], [Effect::Undone(list)] if list.len() == 1 && list[0].contains("started")),
+        "{effects:?}"
+    );
+    assert_eq!(lab.state(b), None);
+    assert_eq!(lab.state(a), Some(State::Exited));
+    let history = lab.kernel.history.of(crate::view::Principal::Operator);
+    assert_eq!(history.len(), 1, "the dead ones are forgotten");
+    lab.act(vec![kill(a)]);
+    let mut fresh = Lab::new();
+    fresh.act(vec![rule(RuleWhen::Crash, Target::All, RuleDo::Notify)]);
+    fresh.kernel.rules.clear(1);
     assert_eq!(
-        refused(&mut lab, SHELL, vec![undo(1)]).0,
+        refused(&mut fresh, SHELL, vec![undo(1)]).0,
         Reason::NotUndoable
     );
-    assert_eq!(lab.state(b), Some(State::Exited));
 }
 
 #[test]
@@ -232,4 +245,43 @@ fn a_cut_comes_back_only_if_there_is_room_for_it() {
         assert!(lab.kernel.relations.cut(pid, 1000));
     }
     assert_eq!(refused(&mut lab, SHELL, vec![undo(1)]).0, Reason::TooMany);
+}
+
+#[test]
+fn a_rule_set_and_cleared_is_taken_back_in_one() {
+    let mut lab = Lab::new();
+    let crash = rule(RuleWhen::Crash, Target::name("worker"), RuleDo::Restart);
+    lab.act(vec![crash]);
+    lab.act(vec![Action::ClearRule { id: 1 }]);
+    let effects = lab.act(vec![undo(2)]);
+    assert!(matches!(&effects[..], [Effect::Undone(list)] if list.len() == 2));
+    assert!(lab.kernel.rules.get(1).is_none());
+}
+
+#[test]
+fn a_crowd_of_processes_does_not_make_the_operator_forget() {
+    let mut lab = Lab::with_frames(65536);
+    let workers: Vec<Pid> = (0..MAX_CHANGES).map(|_| lab.spawn("worker")).collect();
+    for pid in workers {
+        let lower = vec![set_priority(pid, Priority::Low)];
+        let event = lab.plan(pid, lower);
+        assert!(matches!(event, IntentEvent::Done { .. }), "{event:?}");
+    }
+    let own = lab.kernel.history.of(crate::view::Principal::Operator);
+    assert_eq!(own.len(), MAX_OWN);
+}
+
+#[test]
+fn the_last_cuts_are_the_operators() {
+    let mut lab = Lab::new();
+    let (from, to) = (lab.spawn("worker"), lab.spawn("echo"));
+    for pid in 0..(MAX_CUTS - OPERATORS_CUTS) as Pid {
+        assert!(lab.kernel.relations.cut(pid, 1000));
+    }
+    let cut = || Action::Disconnect {
+        from: Target::pid(from),
+        to: Target::pid(to),
+    };
+    assert_eq!(refused(&mut lab, from, vec![cut()]).0, Reason::TooMany);
+    lab.act(vec![cut()]);
 }

@@ -62,6 +62,7 @@ pub fn view() -> View {
         memory_free: Bytes(10 * M),
         process_slots: 20,
         quota: None,
+        overdrawn: proviso_kernel_core::view::Quota::default(),
         rules: vec![3],
         rule_slots: 2,
         cut_slots: 3,
