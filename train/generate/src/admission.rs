@@ -33,6 +33,7 @@ fn view(system: &System) -> View {
         memory_free: system.memory.free,
         process_slots: 1000,
         quota: None,
+        overdrawn: proviso_kernel_core::view::Quota::default(),
         rules: system.rules.iter().map(|rule| rule.id).collect(),
         rule_slots: 64,
         cut_slots: 64,
