@@ -29,6 +29,7 @@ pub mod report;
 pub mod snapshot;
 pub mod syscall;
 pub mod target;
+pub mod trace;
 pub mod value;
 pub mod wire;
 pub mod words;

@@ -285,6 +285,11 @@ syscalls! {
         on needs(ObjectKind::Notification, Rights::WAIT) => "the bits" fails [TimedOut Busy];
     /// Tells a counter of the kernel's: 0 is changes of the address space since boot.
     22 Count "count" (counter: u64) on None => "the count" fails [Invalid];
+    /// Looks at what happened: the counters (`what` 0, the operator only) or a
+    /// batch of records from a number on (`what` 1; others than the operator see
+    /// their own).
+    23 Observe "observe" (what: u64, buffer: Buffer, from: u64) on None => "bytes"
+        fails [NotPermitted Invalid TooLong];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.
@@ -294,6 +299,11 @@ pub const SUBMIT_PLAN: u64 = 1;
 /// `kind` of [`Syscall::Submit`]: a [`crate::console::ConsoleRequest`], which
 /// only the console's owner may make.
 pub const SUBMIT_CONSOLE: u64 = 2;
+
+/// `what` of [`Syscall::Observe`]: the counters.
+pub const OBSERVE_COUNTERS: u64 = 0;
+/// `what` of [`Syscall::Observe`]: records.
+pub const OBSERVE_TRACE: u64 = 1;
 
 /// The table: `number Variant "what it means"`.
 macro_rules! errors {

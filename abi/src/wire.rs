@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::audit::AuditRecord;
 use crate::plan::Plan;
 use crate::snapshot::System;
+use crate::trace::Batch;
 use crate::value::{Name, Sentence};
 
 /// The version of these messages; both sides must have the same.
@@ -68,6 +69,8 @@ pub enum ToAgent {
         /// Whether nothing comes after it.
         is_last: bool,
     },
+    /// What happened, as far as it was asked for by [`ToKernel::Observe`].
+    Trace(Batch),
 }
 
 /// A change of what is remembered of a user.
@@ -129,6 +132,12 @@ pub enum ToKernel {
         intent: IntentId,
         /// Why, for people.
         text: Sentence,
+    },
+    /// From now on, or no more, everything that happens is to be told. A new
+    /// connection begins without.
+    Observe {
+        /// Whether.
+        is_on: bool,
     },
 }
 

@@ -34,6 +34,9 @@ enum Command {
         /// The folder for what is to outlive the agent: what users want remembered.
         #[arg(long, value_name = "FOLDER", default_value = ".proviso")]
         state: PathBuf,
+        /// Adds what the guests do to this file, a JSON object a line.
+        #[arg(long, value_name = "FILE.jsonl")]
+        trace: Option<PathBuf>,
         #[command(flatten)]
         model: ModelArgs,
     },
@@ -127,8 +130,9 @@ pub fn run() -> Result<(), Box<dyn Error>> {
         Command::Serve {
             listen,
             state,
+            trace,
             model,
-        } => link::serve(&listen, model.planner()?, &state),
+        } => link::serve(&listen, model.planner()?, &state, trace.as_deref()),
         Command::Plan {
             system,
             sentence,

@@ -289,7 +289,10 @@ impl Talker {
 
     fn hear(&mut self, frame: Frame<ToAgent>, out: &mut Outgoing) -> io::Result<()> {
         match frame.body {
-            ToAgent::Hello { .. } | ToAgent::Memory { .. } | ToAgent::Audit { .. } => Ok(()),
+            ToAgent::Hello { .. }
+            | ToAgent::Memory { .. }
+            | ToAgent::Audit { .. }
+            | ToAgent::Trace(_) => Ok(()),
             ToAgent::Cancel { intent } => {
                 // Nobody needs to be interested.
                 let _ = self.cancels.send(intent);

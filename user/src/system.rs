@@ -6,7 +6,8 @@ use core::time::Duration;
 use postcard::from_bytes;
 use proviso_abi::Handle;
 use proviso_abi::outcome::ExitRecord;
-use proviso_abi::syscall::{Error, FOREVER, Request};
+use proviso_abi::syscall::{Error, FOREVER, MAX_BUFFER, OBSERVE_COUNTERS, OBSERVE_TRACE, Request};
+use proviso_abi::trace::{Batch, Counters};
 
 use crate::raw;
 
@@ -77,6 +78,35 @@ pub fn watch(timeout: Option<Duration>) -> Result<ExitRecord, Error> {
     // SAFETY: the kernel writes to `buffer` alone, which is nobody else's.
     let length = to_size(unsafe { raw::call(request) }?);
     from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
+}
+
+/// How often everything happened since boot.
+///
+/// # Errors
+/// [`Error::NotPermitted`] for all but the operator's processes.
+pub fn counters() -> Result<Counters, Error> {
+    let mut buffer = [0; 256];
+    let length = observe(OBSERVE_COUNTERS, &mut buffer, 0)?;
+    from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
+}
+
+/// What happened, from the record of this number on: as much of it as fits a
+/// batch. Others than the operator's processes see what they did themselves.
+///
+/// # Errors
+/// [`Error::NoMemory`] if there is none to read it into.
+pub fn trace(from: u64) -> Result<Batch, Error> {
+    let buffer = crate::try_zeroed(MAX_BUFFER).map_err(|_| Error::NoMemory)?;
+    let mut buffer = buffer;
+    let length = observe(OBSERVE_TRACE, &mut buffer, from)?;
+    from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
+}
+
+/// Looks at what happened, as bytes.
+fn observe(what: u64, buffer: &mut [u8], from: u64) -> Result<usize, Error> {
+    let buffer = raw::writable(buffer);
+    // SAFETY: the kernel writes to `buffer` alone, which is borrowed for it.
+    unsafe { raw::call(Request::Observe { what, buffer, from }) }.map(to_size)
 }
 
 /// A duration as the kernel takes it; none is forever.

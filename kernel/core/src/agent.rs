@@ -10,6 +10,7 @@ use proviso_abi::audit::AuditEvent;
 use proviso_abi::describe::Joined;
 use proviso_abi::outcome::{IntentEvent, Rejection};
 use proviso_abi::syscall::Error;
+use proviso_abi::trace::TraceKind;
 use proviso_abi::wire::{Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
 use proviso_abi::{Effect, Name, Pid, Plan, Sentence, Text};
 
@@ -75,9 +76,13 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TooOften);
         }
         let is_operator = !matches!(principal, Principal::Process(_));
-        self.intents
-            .add(pid, is_operator, prompt, machine.now_ns())
-            .ok_or(Error::Full)
+        let now = machine.now_ns();
+        let id = self
+            .intents
+            .add(pid, is_operator, prompt, now)
+            .ok_or(Error::Full)?;
+        self.trace.note(now, pid, TraceKind::Intent, id);
+        Ok(id)
     }
 
     /// Sends an intent's sentence. If it does not go out, the deadline tells.
@@ -139,17 +144,23 @@ impl<M: Machine> Kernel<M> {
         outcome: Result<Vec<Effect>, Rejections>,
         begin_ns: u64,
     ) {
-        let event = match &outcome {
-            Ok(effects) => {
-                AuditEvent::Committed(Sentence::format(format_args!("{}", Joined(effects, "; "))))
-            }
-            Err(rejections) => AuditEvent::Rejected(Sentence::format(format_args!(
-                "{}",
-                Joined(rejections, "; ")
-            ))),
+        let (kind, event) = match &outcome {
+            Ok(effects) => (
+                TraceKind::Admit,
+                AuditEvent::Committed(Sentence::format(format_args!("{}", Joined(effects, "; ")))),
+            ),
+            Err(rejections) => (
+                TraceKind::Reject,
+                AuditEvent::Rejected(Sentence::format(format_args!(
+                    "{}",
+                    Joined(rejections, "; ")
+                ))),
+            ),
         };
         self.note(machine, order.principal, order.intent, event);
-        let kernel_ns = machine.now_ns().saturating_sub(begin_ns);
+        let now = machine.now_ns();
+        let kernel_ns = now.saturating_sub(begin_ns);
+        self.trace.note(now, order.submitter, kind, order.intent);
         let event = match outcome {
             Ok(effects) => IntentEvent::Done { effects, kernel_ns },
             Err(rejections) => {
@@ -294,6 +305,7 @@ impl<M: Machine> Kernel<M> {
         let is_known = self.link.is_agent_known();
         let id = match &frame.body {
             ToKernel::Hello { .. } => return,
+            ToKernel::Observe { is_on } => return self.trace.set_stream(*is_on && is_known),
             ToKernel::Accepted { intent }
             | ToKernel::Progress { intent, .. }
             | ToKernel::Plan { intent, .. }
@@ -316,7 +328,7 @@ impl<M: Machine> Kernel<M> {
         intent.stage = Stage::Working;
         match frame.body {
             ToKernel::Accepted { .. } if was_sent => self.tell(machine, id, &IntentEvent::Accepted),
-            ToKernel::Accepted { .. } | ToKernel::Hello { .. } => {}
+            ToKernel::Accepted { .. } | ToKernel::Hello { .. } | ToKernel::Observe { .. } => {}
             ToKernel::Progress {
                 generated_tokens, ..
             } => {
@@ -348,6 +360,7 @@ impl<M: Machine> Kernel<M> {
         let count = self.link.hellos;
         let is_new = *self.link.peer() != before;
         let is_logged = is_new && count <= MAX_LOGGED_HELLOS || count.is_power_of_two();
+        self.trace.set_stream(false);
         self.link.greet(machine);
         let now = machine.now_ns();
         match self.link.peer().clone() {

@@ -131,6 +131,7 @@ impl<M: Machine> Kernel<M> {
         let now = machine.ticks();
         let ran = now.saturating_sub(self.running_since);
         self.running_since = now;
+        self.trace.count_call();
         let Some(process) = self.table.get_mut(pid) else {
             return;
         };
@@ -148,8 +149,8 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Makes up for what the short way left undone, and puts the time that the
-    /// last one ran on its account.
-    pub(crate) fn settle_all(&mut self, machine: &M, last: Pid) {
+    /// last one ran on its account. Tells the time that it did so.
+    pub(crate) fn settle_all(&mut self, machine: &M, last: Pid) -> u64 {
         let ran = machine.ticks().saturating_sub(self.running_since);
         if let Some(process) = self.table.get_mut(last) {
             process.unbilled_ticks = process.unbilled_ticks.saturating_add(ran);
@@ -170,6 +171,7 @@ impl<M: Machine> Kernel<M> {
             self.settle(last);
         }
         self.bill(machine, last, now);
+        now
     }
 
     /// Puts time on the accounts of a process.
@@ -182,6 +184,7 @@ impl<M: Machine> Kernel<M> {
         process.cpu_cap.charge(used);
         let is_spent = process.cpu_cap.is_spent();
         self.busy.add(now_ns, used);
+        self.trace.ran(now_ns, pid, used);
         self.scheduler.charge(pid, used);
         if is_spent {
             self.settle(pid);

@@ -9,7 +9,8 @@
 //! | what | bound | at most |
 //! |---|---|---|
 //! | a process | 8 letters of 256 bytes, 8 arguments of 64, 204 bytes of output, 16 handles and objects, its row in a view and a plan's dry run | 6.5 KiB |
-//! | processes | as many as then fit, [`most_living`] (82 in 2 MiB, 1,027 in 8 MiB) | the rest |
+//! | processes | as many as then fit, [`most_living`] (77 in 2 MiB, 1,020 in 8 MiB) | the rest |
+//! | trace | 2,048 records of 24 bytes | 48 KiB |
 //! | log | 256 lines of 512 bytes | 150 KiB |
 //! | intents | 16, each one final event of 20 KiB, one plan of 10 KiB | 490 KiB |
 //! | rules | 16, each with the lives of 128 processes that it acted for | 40 KiB |
@@ -27,6 +28,7 @@ use core::fmt;
 
 use proviso_abi::audit::AuditEvent;
 use proviso_abi::outcome::ExitRecord;
+use proviso_abi::trace::TraceKind;
 use proviso_abi::value::Argument;
 use proviso_abi::wire::IntentId;
 use proviso_abi::words::ShutdownMode;
@@ -51,6 +53,7 @@ use crate::relations::Relations;
 use crate::rules::Rules;
 use crate::scheduler::Scheduler;
 use crate::table::{Table, most_living};
+use crate::trace::Trace;
 use crate::tty::Tty;
 use crate::undo::History;
 use crate::users::Users;
@@ -124,6 +127,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) periods: Periods,
     pub(crate) capabilities: Capabilities,
     pub(crate) log: Log,
+    pub(crate) trace: Trace,
     pub(crate) tty: Tty,
     pub(crate) intents: Intents,
     pub(crate) link: Link,
@@ -168,6 +172,7 @@ impl<M: Machine> Kernel<M> {
             scheduler: Scheduler::default(),
             periods: Periods::default(),
             log: Log::default(),
+            trace: Trace::default(),
             tty: Tty::new(is_ansi),
             intents: Intents::default(),
             link: Link::default(),
@@ -204,6 +209,7 @@ impl<M: Machine> Kernel<M> {
             Some(pid) => self.run_process(machine, pid),
             None => {
                 self.current = None;
+                self.trace.rested(machine.now_ns());
                 machine.wait();
                 self.poll(machine);
             }
@@ -218,15 +224,19 @@ impl<M: Machine> Kernel<M> {
             // Only living processes are scheduled.
             None => return self.scheduler.forget(pid),
         };
-        self.settle_all(machine, pid);
+        let now = self.settle_all(machine, pid);
         match trap {
             Trap::Interrupt => self.poll(machine),
-            Trap::Syscall { number, arguments } => self.syscall(machine, pid, number, arguments),
+            Trap::Syscall { number, arguments } => {
+                self.trace.note(now, pid, TraceKind::Call, number);
+                self.syscall(machine, pid, number, arguments);
+            }
             Trap::Fault {
                 what,
                 instruction,
                 address,
             } => {
+                self.trace.note(now, pid, TraceKind::Fault, instruction);
                 self.crash(
                     machine,
                     pid,
@@ -263,6 +273,7 @@ impl<M: Machine> Kernel<M> {
         self.poll_agent(machine);
         self.expire_intents(machine);
         self.renew_budgets(machine);
+        self.stream_trace(machine);
         self.advance_all(machine);
         self.run_rules(machine);
         self.export_audit(machine);

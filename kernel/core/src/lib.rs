@@ -46,6 +46,7 @@ mod snapshot;
 mod syscalls;
 pub mod table;
 pub mod text;
+pub mod trace;
 pub mod tty;
 pub mod undo;
 pub mod user_slice;

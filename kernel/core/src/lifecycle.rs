@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use proviso_abi::outcome::{Exit, ExitRecord, ProcessName};
+use proviso_abi::trace::TraceKind;
 use proviso_abi::value::Argument;
 use proviso_abi::words::ShutdownMode;
 use proviso_abi::{Bytes, INIT, Name, Pid, Priority, Text};
@@ -67,6 +68,8 @@ impl<M: Machine> Kernel<M> {
             last_exit: None,
         };
         let (title, parent) = (process.title(), process.parent);
+        self.trace
+            .note(now, title.pid, TraceKind::Start, parent.into());
         self.log.push(
             now,
             log::KERNEL,
@@ -98,6 +101,9 @@ impl<M: Machine> Kernel<M> {
         process.life = Life::Alive;
         process.started_ns = machine.now_ns();
         process.restarts = process.restarts.saturating_add(1);
+        let parent = process.parent.into();
+        self.trace
+            .note(machine.now_ns(), pid, TraceKind::Start, parent);
         let title = process.title();
         self.appoint_caretakers();
         self.equip(pid);
@@ -198,6 +204,7 @@ impl<M: Machine> Kernel<M> {
         server.into_iter().for_each(|server| self.lend(server));
         self.disarm(machine, pid);
         self.scheduler.forget(pid);
+        self.trace.note(machine.now_ns(), pid, TraceKind::End, 0);
         let process = self.table.get_mut(pid)?;
         if let Some(task) = process.task.take() {
             machine.destroy_task(task);

@@ -11,6 +11,7 @@ use proviso_abi::syscall::{
     ArgumentKind, Buffer, EnvelopeAt, Error, REGISTERS, Request, SUBMIT_CONSOLE, SUBMIT_PLAN,
     SUBMIT_SENTENCE, Syscall, Words,
 };
+use proviso_abi::trace::TraceKind;
 use proviso_abi::{Handle, ObjectKind, Pid};
 
 use crate::capabilities::Capability;
@@ -181,6 +182,9 @@ impl<M: Machine> Kernel<M> {
             Request::Count { .. } => Err(Error::Invalid.into()),
             Request::Notify { bits, .. } => self.sys_notify(machine, found()?, bits),
             Request::Wait { timeout_ns, .. } => self.sys_wait(pid, found()?, timeout_ns),
+            Request::Observe { what, buffer, from } => {
+                self.sys_observe(machine, pid, what, slice(buffer)?, from)
+            }
         }
     }
 
@@ -242,6 +246,8 @@ impl<M: Machine> Kernel<M> {
                 .map_err(|_| Error::NoMemory)?;
         }
         process.heap_pages = total;
+        self.trace
+            .note(machine.now_ns(), pid, TraceKind::Grow, pages * PAGE);
         Ok(Flow::Done(address))
     }
 
@@ -359,6 +365,18 @@ impl<M: Machine> Kernel<M> {
             .into_iter()
             .for_each(|receiver| self.advance(machine, receiver));
         Ok(Flow::Done(0))
+    }
+
+    fn sys_observe(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        what: u64,
+        buffer: UserSlice,
+        from: u64,
+    ) -> Result<Flow, Stop> {
+        let bytes = self.observe(pid, what, from)?;
+        Ok(Flow::Done(self.copy_out(machine, pid, buffer, &bytes)??))
     }
 
     fn sys_open(&mut self, machine: &mut M, pid: Pid, name: UserSlice) -> Result<Flow, Stop> {

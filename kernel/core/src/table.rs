@@ -14,7 +14,7 @@ pub const MAX_DEAD: usize = 16;
 /// the account in [`crate::kernel`].
 const RECORD_BYTES: u64 = 13 << 9;
 /// What everything else on the heap can come to, whatever anybody does.
-const OTHER_BYTES: u64 = 1408 << 10;
+const OTHER_BYTES: u64 = 1456 << 10;
 
 /// The most processes that can live at once, given the size of the kernel's heap:
 /// so many that even at their worst they cannot exhaust it.

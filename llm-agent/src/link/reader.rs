@@ -98,6 +98,12 @@ impl Reader {
                     .take(&self.shared, self.guest.id, &records, is_last);
                 true
             }
+            ToAgent::Trace(batch) => {
+                if let Some(file) = &self.shared.trace {
+                    file.add(self.guest.id, &batch);
+                }
+                true
+            }
             ToAgent::Memory { user, facts } => {
                 if let Err(error) = self.shared.memory().change(&user, &facts) {
                     eprintln!(
@@ -118,10 +124,13 @@ impl Reader {
     fn say_hello(&mut self) -> bool {
         self.is_hello_open = true;
         self.last_hello = Instant::now();
-        self.guest.say(ToKernel::Hello {
+        let is_said = self.guest.say(ToKernel::Hello {
             version: VERSION,
             model: Name::cut(&self.shared.model_name),
-        })
+        });
+        // A hello begins anew, so what is wanted is said after each.
+        is_said
+            && (self.shared.trace.is_none() || self.guest.say(ToKernel::Observe { is_on: true }))
     }
 
     /// Accepts a request at once, whatever the model is doing.

@@ -11,6 +11,7 @@ use super::guest::Guest;
 use super::queue::{GuestId, Queue};
 use super::reader::Reader;
 use super::socket::{Socket, SocketError};
+use super::trace::TraceFile;
 use super::worker::{self, Shared};
 use crate::memory::Memory;
 use crate::model::{Model, Watch};
@@ -35,7 +36,8 @@ struct Door {
 
 impl Server {
     /// Listens on `path` and plans with `planner`. What users want remembered is
-    /// kept in the folder `state`; without one, only as long as this runs.
+    /// kept in the folder `state`; without one, only as long as this runs. What
+    /// guests do goes to `trace`, if there is one.
     ///
     /// # Errors
     /// If the socket cannot be had.
@@ -43,6 +45,7 @@ impl Server {
         path: &Path,
         planner: Planner<M>,
         state: Option<&Path>,
+        trace: Option<TraceFile>,
     ) -> Result<Self, SocketError> {
         let socket = Socket::bind(path)?;
         let refused = |why| SocketError::Refused {
@@ -55,6 +58,7 @@ impl Server {
             queue: Queue::default(),
             model_name,
             warming: Watch::default(),
+            trace,
             memory: Mutex::new(Memory::new(state.map(|folder| folder.join("memory")))),
             audit: state.map(|folder| folder.join("audit")),
         });

@@ -32,7 +32,8 @@ impl Agent {
         let mut model = Scripted::saying(answers);
         model.pause = Duration::from_millis(pause_ms);
         let folder = tempfile::tempdir().unwrap();
-        let server = Server::start(&folder.path().join("s"), Planner::new(model), None).unwrap();
+        let server =
+            Server::start(&folder.path().join("s"), Planner::new(model), None, None).unwrap();
         Self {
             server: Some(server),
             folder,
@@ -351,4 +352,45 @@ fn the_server_ends_at_once_and_leaves_no_socket() {
     // Long before the model would have been done.
     assert!(start.elapsed() < PATIENCE / 2);
     assert!(!agent.path().exists());
+}
+
+#[test]
+fn what_guests_do_is_asked_for_and_written_down() {
+    use proviso_abi::trace::{Batch, Record, TraceKind};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace.jsonl");
+    let trace = super::trace::TraceFile::open(&file).unwrap();
+    let planner = Planner::new(Scripted::saying(&[]));
+    let path = folder.path().join("s");
+    let agent = Agent {
+        server: Some(Server::start(&path, planner, None, Some(trace)).unwrap()),
+        folder,
+    };
+    let mut kernel = agent.guest();
+    assert_eq!(kernel.hear(), ToKernel::Observe { is_on: true });
+    let record = |pid| Record {
+        t_ns: 1,
+        pid,
+        kind: TraceKind::Call,
+        value: 4,
+    };
+    kernel.say(ToAgent::Trace(Batch {
+        next: 2,
+        end: 2,
+        lost: 0,
+        records: vec![record(3), record(4)],
+    }));
+    let begin = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&file).unwrap();
+        if text.lines().count() == 2 {
+            assert!(
+                text.contains(r#""pid":4,"kind":"call","value":4}"#),
+                "{text}"
+            );
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{text}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }

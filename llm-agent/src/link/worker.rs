@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::path::PathBuf;
 
 use super::queue::Queue;
+use super::trace::TraceFile;
 use super::work::Work;
 use crate::memory::Memory;
 use crate::model::{Model, Watch};
@@ -19,6 +20,8 @@ pub struct Shared {
     pub model_name: String,
     /// The watch over what is done before the first request.
     pub warming: Watch,
+    /// Where to write what guests do.
+    pub trace: Option<TraceFile>,
     /// What users want remembered.
     pub memory: Mutex<Memory>,
     /// The folder for exports of audit records, if there is one.

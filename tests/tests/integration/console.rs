@@ -15,6 +15,7 @@ scenarios! {
     lines_can_be_edited_on_a_plain_terminal,
     lines_can_be_edited_on_an_ansi_terminal,
     history_comes_back,
+    top_is_redrawn_until_a_key_is_pressed,
     an_overlong_line_is_refused_whole,
     control_c_clears_the_line,
     the_end_of_input_explains_itself,
@@ -75,6 +76,19 @@ fn commands_that_look_answer() -> Result<()> {
             ],
         ),
         ("/inspect *", &["shell 2\n"]),
+        (
+            "/top",
+            &["switches", "calls", "a second", "plans allowed", "shell"],
+        ),
+        (
+            "/trace",
+            &[
+                "pid 2  call observe",
+                "plan allowed, intent",
+                "records before these",
+            ],
+        ),
+        ("/trace 3", &["pid 2  ", "records before these"]),
         ("/history", &["/ps cpu\n", "/inspect 1\n"]),
         ("/clear", &[]),
         ("", &[]),
@@ -313,6 +327,21 @@ fn history_comes_back() -> Result<()> {
     console.wait_for("1  /help ps")?;
     console.wait_for("/help kill")?;
     Ok(())
+}
+
+fn top_is_redrawn_until_a_key_is_pressed() -> Result<()> {
+    let image = image()?.console(image::Console::Ansi);
+    let mut console = Console::start(&hardware()?, &image)?;
+    console.wait_for("proviso> ")?;
+    console.enter("/top")?;
+    for _ in 0..3 {
+        console.wait_for("a second")?;
+        console.wait_for("any key ends this")?;
+    }
+    console.send("q")?;
+    console.wait_for("proviso> ")?;
+    console.enter("/shutdown")?;
+    console.ends(Exit::Clean)
 }
 
 fn an_overlong_line_is_refused_whole() -> Result<()> {

@@ -19,6 +19,11 @@ mod standing;
 /// How many log lines are shown if nobody says how many.
 const LOG_LINES: u32 = 20;
 
+/// How many records of the trace are shown if nobody says how many.
+const TRACE_RECORDS: u32 = 20;
+/// The most records that are shown.
+const MAX_TRACE_RECORDS: u32 = 1000;
+
 /// What a line asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
@@ -43,6 +48,10 @@ pub enum Request {
     Show(String),
     /// The lines entered so far.
     History,
+    /// Who uses the machine, live.
+    Top,
+    /// The newest records of what happened, so many.
+    Trace(u32),
     /// An empty screen.
     Clear,
 }
@@ -81,6 +90,8 @@ commands! {
     "status" "" "shows the health of the system" "", |words| alone(words, Action::Status {});
     "programs" "" "shows programs that can be started" "", |words| list(words, ListWhat::Programs);
     "log" "[LINES]" "shows the newest log lines" "20 lines if you do not say how many.", list_log;
+    "top" "" "shows who uses the machine, until a key is pressed" "", |words| words.end(Request::Top);
+    "trace" "[RECORDS]" "shows the newest of what happened" "20 records if you do not say how many.", trace;
     "inspect" "PROCESSES" "shows everything about processes" PROCESSES, inspect;
     "spawn" "PROGRAM [xCOUNT] [priority=LEVEL] [limit=SIZE] [ARGUMENT...]" "starts a program"
         "/spawn counter x2 priority=low limit=1M 500 starts two counters with the argument 500.", spawn;
@@ -278,6 +289,18 @@ fn list_log(mut words: Words<'_>) -> Result<Request, String> {
         *limit = Some(lines);
     }
     alone(words, action)
+}
+
+fn trace(mut words: Words<'_>) -> Result<Request, String> {
+    let records = match words.next() {
+        None => TRACE_RECORDS,
+        Some(word) => parse::number(word)
+            .filter(|number| (1..=MAX_TRACE_RECORDS).contains(number))
+            .ok_or_else(|| {
+                format!("\"{word}\" is no number of records from 1 to {MAX_TRACE_RECORDS}")
+            })?,
+    };
+    words.end(Request::Trace(records))
 }
 
 fn inspect(mut words: Words<'_>) -> Result<Request, String> {

@@ -16,6 +16,7 @@ pub mod effects;
 pub mod history;
 pub mod keys;
 pub mod line;
+pub mod observe;
 pub mod parse;
 pub mod suggest;
 pub mod table;

@@ -11,12 +11,15 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use proviso_console::commands::{self, Input, Request};
+use proviso_console::observe::{self, Newest};
 use proviso_console::{Conversation, Editor, Event, MAX_LINE, QUESTION, Terminal, greeting};
 use proviso_user::abi::console::ConsoleRequest;
-use proviso_user::abi::{Effect, IntentEvent};
+use proviso_user::abi::words::{ListWhat, SortKey};
+use proviso_user::abi::{Action, Effect, IntentEvent};
 use proviso_user::system::{self, read_console};
 use proviso_user::{
     Args, Error, Intent, clock, grow, program, sleep, submit_console, submit_plan, submit_sentence,
@@ -31,6 +34,11 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Taken at the start, so that commands also work when others have taken all
 /// the rest: an event of the kernel's, and the text that is made of it.
 const WORKING_MEMORY: u64 = 256 * 1024;
+/// How long `/top` looks before it shows something, and before it shows more.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
+const NEXT_LOOK: Duration = Duration::from_secs(1);
+/// The processes that `/top` shows.
+const TOP_PROCESSES: u32 = 15;
 /// Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// The most bytes typed ahead that are kept; beyond, somebody leans on a key.
@@ -143,9 +151,56 @@ impl Shell {
                 let mut talk = Conversation::command(self.terminal);
                 self.follow(|| submit_console(&request), &mut talk);
             }
+            Request::Top => {
+                if let Err(error) = self.top() {
+                    self.say(&format!("failed: {error}\n"));
+                }
+            }
+            Request::Trace(most) => match newest_records(most as usize) {
+                Ok(newest) => self.say(&observe::trace(&newest.records, newest.earlier)),
+                Err(error) => self.say(&format!("failed: {error}\n")),
+            },
             Request::Act(action) => {
                 let mut talk = Conversation::command(self.terminal);
                 self.follow(|| submit_plan(&action.into()), &mut talk);
+            }
+        }
+    }
+
+    /// Shows who uses the machine: on a terminal that can be redrawn again and
+    /// again until a key is pressed, on another one once.
+    fn top(&mut self) -> Result<(), Error> {
+        let (mut before, mut since) = (system::counters()?, clock());
+        let mut pause = FIRST_LOOK;
+        loop {
+            let is_over = self.key_within(pause);
+            let (now, at) = (system::counters()?, clock());
+            let processes = busiest()?;
+            let text = observe::top(&before, &now, at.saturating_sub(since), &processes);
+            self.say(self.terminal.clear());
+            self.say(&text);
+            if is_over || self.terminal == Terminal::Plain {
+                return Ok(());
+            }
+            self.say("any key ends this\n");
+            (before, since, pause) = (now, at, NEXT_LOOK);
+        }
+    }
+
+    /// Whether a key was pressed within this time; which one does not matter.
+    fn key_within(&mut self, pause: Duration) -> bool {
+        let end = clock() + pause;
+        loop {
+            let left = end.saturating_sub(clock());
+            // Output of others interrupts; it comes on top of the picture.
+            if self.terminal == Terminal::Plain {
+                sleep(left);
+            } else if self.read(Some(left)).is_ok() {
+                self.typed.clear();
+                return true;
+            }
+            if clock() >= end {
+                return false;
             }
         }
     }
@@ -226,6 +281,40 @@ impl Shell {
         };
         self.typed.drain(..=position);
         true
+    }
+}
+
+/// The processes that use the processor most.
+fn busiest() -> Result<Vec<Effect>, Error> {
+    let action = Action::List {
+        what: ListWhat::Processes,
+        sort: Some(SortKey::Cpu),
+        limit: Some(TOP_PROCESSES),
+        path: None,
+    };
+    let mut intent = submit_plan(&action.into())?;
+    loop {
+        match intent.follow(None)? {
+            IntentEvent::Done { effects, .. } => return Ok(effects),
+            event if event.is_final() => return Ok(Vec::new()),
+            _ => {}
+        }
+    }
+}
+
+/// The newest of what happened up to now. Reading is something that happens too,
+/// so there would be no end without one.
+fn newest_records(most: usize) -> Result<Newest, Error> {
+    let mut newest = Newest::new(most);
+    let mut from = 0;
+    let mut end = None;
+    loop {
+        let batch = system::trace(from)?;
+        newest.add(&batch.records, batch.lost);
+        from = batch.next;
+        if from >= *end.get_or_insert(batch.end) {
+            return Ok(newest);
+        }
     }
 }
 

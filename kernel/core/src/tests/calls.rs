@@ -2,6 +2,7 @@
 
 use proviso_abi::ipc::{Envelope, IS_CALL, MAX_MESSAGE};
 use proviso_abi::syscall::{Error, FOREVER, Syscall};
+use proviso_abi::trace::TraceKind;
 use proviso_abi::{Action, Handle, Priority, Rights, State, Target};
 
 use crate::machine::Trap;
@@ -359,8 +360,11 @@ fn a_short_call_goes_straight_to_the_server_and_back() {
     let script = [(20, trap(Syscall::ReplyReceive, Handle::OWN))];
     lab.machine.scripts.insert(server, script.into());
     lab.machine.ran.clear();
+    let counted = |lab: &Lab| lab.kernel.trace.counters().of(TraceKind::Call).count;
+    let before = counted(&lab);
     // One step: there, back, and on until the timer.
     lab.kernel.step(&mut lab.machine);
+    assert_eq!(counted(&lab) - before, 2, "both are counted");
     assert_eq!(lab.machine.ran, [client, server, client]);
     assert_eq!(lab.heard(server), (client.into(), [1, 2, 3, 4], 0));
     assert_eq!(lab.heard(client), (0, [1, 2, 3, 4], 0));

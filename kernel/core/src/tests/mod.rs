@@ -15,6 +15,7 @@ mod shutdown;
 mod standing;
 mod strangers;
 mod syscalls;
+mod trace;
 mod undo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
