@@ -32,6 +32,8 @@ fn what_destroys_is_asked_first() -> Result<()> {
         ),
     ])?;
     console.spawn("counter 60000")?;
+    // So that it says nothing: a question that is interrupted is asked again.
+    console.expect("/suspend counter", &["counter 3"])?;
     console.expect(
         "make room",
         &[

@@ -72,8 +72,10 @@ impl Shell {
             sleep(self.pause);
             self.pause = (self.pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
             self.started = clock();
-            if let Err(reason) = self.start() {
-                println!("the shell does not start: {reason}");
+            match self.start() {
+                // If it has ended already, that is the next thing to be heard.
+                Ok(()) => return,
+                Err(reason) => println!("the shell does not start: {reason}"),
             }
         }
     }
