@@ -324,10 +324,11 @@ impl<M: Machine> Kernel<M> {
         words: Words,
         envelope: EnvelopeAt,
     ) -> Result<Flow, Stop> {
-        let parsed = self.envelope(machine, pid, envelope)?;
-        let message = Message::new(words, &parsed, 0)?;
+        let envelope = self.envelope(machine, pid, envelope)?;
+        let message = Message::new(words, &envelope, 0)?;
         self.reply(machine, pid, message)??;
-        self.sys_receive(machine, pid, at, words, envelope)
+        let event = self.begin_receive(machine, pid, at.object, message)?;
+        Ok(Flow::Wait(event, envelope.timeout_ns))
     }
 
     /// The envelope of a call; address 0 is an empty one.
