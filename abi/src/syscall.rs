@@ -226,8 +226,10 @@ syscalls! {
     /// Adds zeroed memory to the end of the heap, rounded up to pages.
     6 Grow "grow" (bytes: u64) on None => "address of the new memory" fails [NoMemory];
     /// Makes a natural-language system call (`kind` 0, text) or submits a plan
-    /// of the caller's own (`kind` 1, postcard).
-    7 Submit "submit" (kind: u64, request: Buffer) on None => "intent" fails [Full Invalid TooLong];
+    /// of the caller's own (`kind` 1, postcard). Only the console's owner may make
+    /// the requests of `kind` 2.
+    7 Submit "submit" (kind: u64, request: Buffer) on None => "intent"
+        fails [Full Invalid NoSuchIntent NotPermitted TooLong TooOften];
     /// Waits for the next event of an intent of the caller's.
     8 Follow "follow" (intent: u64, buffer: Buffer, timeout_ns: u64) on None => "bytes of the event"
         fails [NoSuchIntent TimedOut TooLong];
