@@ -34,7 +34,7 @@ fi
 generate() {
     cargo run --quiet --release -p proviso-train -- make --patterns train/patterns "$@"
 }
-generate --split train --seed 1 --count "$examples" --out "$work/train.jsonl"
+generate --split train --seed 1 --count "$examples" --composed 25 --out "$work/train.jsonl"
 generate --split valid --seed 2 --count 4000 --out "$work/valid.jsonl"
 
 OMP_NUM_THREADS=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false \

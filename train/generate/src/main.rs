@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod compose;
 mod make;
 mod names;
 mod noise;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use fastrand::Rng;
 use serde_json::json;
 
+use compose::Clauses;
 use pattern::{Pattern, PatternError};
 
 /// Every pattern of this many is kept from training, for validation.
@@ -58,6 +60,9 @@ enum Command {
         /// Which patterns.
         #[arg(long, value_enum, default_value = "all")]
         split: Split,
+        /// Of a hundred examples, how many are put together from several patterns.
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..100))]
+        composed: u8,
         /// Writes evaluation cases instead of the model's inputs and outputs.
         #[arg(long)]
         cases: bool,
@@ -87,8 +92,13 @@ fn main() -> ExitCode {
             seed,
             out,
             split,
+            composed,
             cases,
-        } => read(&patterns).and_then(|lines| make(lines, count, seed, &out, split, cases)),
+        } => read(&patterns).and_then(|lines| {
+            let form = if cases { case } else { line };
+            let patterns = chosen(lines, split);
+            make(patterns, count, seed, &out, usize::from(composed), form)
+        }),
         Command::Check { patterns } => read(&patterns).and_then(check),
     };
     match done {
@@ -130,37 +140,48 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn make(
-    lines: Vec<Line>,
-    count: usize,
-    seed: u64,
-    out: &Path,
-    split: Split,
-    cases: bool,
-) -> Result<(), Box<dyn Error>> {
+/// The patterns of a part.
+fn chosen(lines: Vec<Line>, split: Split) -> Vec<Pattern> {
     let is_wanted = |index: usize| match split {
         Split::All => true,
         Split::Train => index % VALIDATION != VALIDATION / 2,
         Split::Valid => index % VALIDATION == VALIDATION / 2,
     };
-    let mut patterns: Vec<Pattern> = lines
+    lines
         .into_iter()
         .flatten()
         .enumerate()
         .filter(|(index, _)| is_wanted(*index))
         .map(|(_, pattern)| pattern)
-        .collect();
+        .collect()
+}
+
+/// How an example is written down.
+type Form = fn(&Pattern, &make::Example, usize) -> serde_json::Value;
+
+/// Writes `count` examples: every pattern in turn, and among them compositions.
+fn make(
+    mut patterns: Vec<Pattern>,
+    count: usize,
+    seed: u64,
+    out: &Path,
+    composed: usize,
+    form: Form,
+) -> Result<(), Box<dyn Error>> {
     let mut rng = Rng::with_seed(seed);
     let file = std::fs::File::create(out)
         .map_err(|why| format!("cannot write {}: {why}", out.display()))?;
     let mut file = BufWriter::new(file);
+    let clauses = Clauses::new(&patterns);
     let mut written = 0;
     while written < count && !patterns.is_empty() {
         rng.shuffle(&mut patterns);
+        // Each round has other compositions, under the same names: what is known of a
+        // pattern by its name is how well compositions go.
+        let mut round: Vec<_> = (0..patterns.len() * composed / (100 - composed))
+            .filter_map(|number| composition(&clauses, number, &mut rng))
+            .collect();
         patterns.retain(|pattern| {
-            if written == count {
-                return true;
-            }
             let example = (0..TRIES).find_map(|_| make::example(pattern, &mut rng).ok());
             let Some(example) = example else {
                 eprintln!(
@@ -169,14 +190,14 @@ fn make(
                 );
                 return false;
             };
-            written += 1;
-            let line = if cases {
-                case(pattern, &example, written)
-            } else {
-                line(pattern, &example)
-            };
-            writeln!(file, "{line}").is_ok()
+            round.push((pattern.clone(), example));
+            true
         });
+        rng.shuffle(&mut round);
+        for (pattern, example) in round.iter().take(count - written) {
+            written += 1;
+            writeln!(file, "{}", form(pattern, example, written))?;
+        }
     }
     file.flush()?;
     if written < count {
@@ -185,7 +206,20 @@ fn make(
     Ok(())
 }
 
-fn line(pattern: &Pattern, example: &make::Example) -> serde_json::Value {
+/// A composition that gives an example.
+fn composition(
+    clauses: &Clauses,
+    number: usize,
+    rng: &mut Rng,
+) -> Option<(Pattern, make::Example)> {
+    (0..TRIES * 5).find_map(|_| {
+        let pattern = clauses.compose(number, rng)?;
+        let example = make::example(&pattern, rng).ok()?;
+        Some((pattern, example))
+    })
+}
+
+fn line(pattern: &Pattern, example: &make::Example, _: usize) -> serde_json::Value {
     json!({"input": example.input, "output": example.output, "pattern": pattern.place})
 }
 

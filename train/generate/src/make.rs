@@ -107,7 +107,7 @@ pub fn example(pattern: &Pattern, rng: &mut Rng) -> Result<Example, MakeError> {
 }
 
 /// One way through the choices.
-fn choose(nodes: &[Node], rng: &mut Rng) -> Vec<Node> {
+pub fn choose(nodes: &[Node], rng: &mut Rng) -> Vec<Node> {
     let mut chosen = Vec::new();
     for node in nodes {
         match node {

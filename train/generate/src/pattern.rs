@@ -103,6 +103,18 @@ pub fn read(path: &Path) -> std::io::Result<Vec<Result<Pattern, (String, Pattern
     Ok(patterns.collect())
 }
 
+/// The pattern of a line, for tests.
+#[cfg(test)]
+pub fn of_line(line: &str, tag: &str) -> Result<Pattern, PatternError> {
+    let (sentence, plan) = parse(line)?;
+    Ok(Pattern {
+        place: "test:1".to_owned(),
+        tag: tag.to_owned(),
+        sentence,
+        plan,
+    })
+}
+
 fn parse(line: &str) -> Result<(Vec<Node>, Vec<Node>), PatternError> {
     let (sentence, plan) = line.rsplit_once("=>").ok_or(PatternError::NoArrow)?;
     let sentence = template(sentence.trim(), true)?;
