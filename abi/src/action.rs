@@ -75,6 +75,19 @@ pub struct Field {
 trait FieldType {
     /// What may stand in it.
     const KIND: FieldKind;
+
+    /// The processes that a value of it means, if it is about processes.
+    fn target(&self) -> Option<&Target> {
+        None
+    }
+}
+
+impl FieldType for Target {
+    const KIND: FieldKind = FieldKind::Target;
+
+    fn target(&self) -> Option<&Target> {
+        Some(self)
+    }
 }
 
 /// The name of a program (a [`Name`] that is looked up among the programs).
@@ -91,6 +104,8 @@ impl fmt::Display for ProgramName {
     }
 }
 
+/// The most fields of an action that name processes.
+pub const MAX_TARGETS: usize = 2;
 /// The most arguments that a program can be given.
 pub const MAX_ARGUMENTS: usize = 8;
 
@@ -101,7 +116,6 @@ macro_rules! field_types {
 }
 
 field_types! {
-    Target => FieldKind::Target,
     List<ProcessRef, MAX_REFS> => FieldKind::Refs(MAX_REFS),
     Program => FieldKind::Program,
     List<Argument, MAX_ARGUMENTS> => FieldKind::Arguments(MAX_ARGUMENTS),
@@ -193,6 +207,25 @@ macro_rules! actions {
             pub const fn kind(&self) -> ActionKind {
                 match self { $(Self::$variant { .. } => ActionKind::$variant,)+ }
             }
+
+            /// The processes that it is about, in the order of its fields; no
+            /// action has more than [`MAX_TARGETS`].
+            pub fn targets<'a>(&'a self) -> impl Iterator<Item = &'a Target> {
+                let mut found = [None; MAX_TARGETS];
+                let mut places = found.iter_mut();
+                let mut add = |target: Option<&'a Target>| {
+                    if target.is_some() && let Some(place) = places.next() {
+                        *place = target;
+                    }
+                };
+                match self {
+                    $(Self::$variant { $($field,)* $($option,)* } => {
+                        $(add($field.target());)*
+                        $(add($option.as_ref().and_then(FieldType::target));)*
+                    })+
+                }
+                found.into_iter().flatten()
+            }
         }
     };
 }
@@ -280,6 +313,7 @@ mod tests {
     use super::*;
     use std::collections::HashSet;
     use std::string::String;
+    use std::vec::Vec;
 
     fn json(text: &str) -> Result<Action, serde_json::Error> {
         serde_json::from_str(text)
@@ -341,6 +375,27 @@ mod tests {
         }
         let long = std::format!(r#"{{"action":"answer","text":"{}"}}"#, "x".repeat(513));
         assert!(json(&long).is_err());
+    }
+
+    #[test]
+    fn targets_are_found_in_whatever_field_they_stand() {
+        let targets =
+            |text: &str| -> Vec<Target> { json(text).unwrap().targets().cloned().collect() };
+        let (a, b) = (|| Target::name("a"), || Target::pid(7));
+        assert_eq!(targets(r#"{"action":"kill","target":"a"}"#), [a()]);
+        assert_eq!(
+            targets(r#"{"action":"connect","from":7,"to":"a"}"#),
+            [b(), a()]
+        );
+        assert_eq!(targets(r#"{"action":"explain","target":7}"#), [b()]);
+        assert_eq!(targets(r#"{"action":"explain"}"#), []);
+        for kind in ActionKind::ALL {
+            let count = |field: &&Field| field.kind == FieldKind::Target;
+            assert!(
+                kind.fields().iter().filter(count).count() <= MAX_TARGETS,
+                "{kind}"
+            );
+        }
     }
 
     #[test]

@@ -291,6 +291,17 @@ pub enum IntentEvent {
         /// What it cost.
         stats: ModelStats,
     },
+    /// The kernel did none of it and told the agent why, which may propose
+    /// another plan.
+    Revising {
+        /// At least one reason.
+        rejections: List<Rejection, MAX_ACTIONS>,
+    },
+    /// The agent looks at something before it plans.
+    Looking {
+        /// At what.
+        plan: Plan,
+    },
     /// The plan would be admitted, but a person has to say yes first: by
     /// [`crate::console::ConsoleRequest::Answer`].
     Confirm {

@@ -14,13 +14,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditRecord;
-use crate::plan::Plan;
+use crate::bounded::List;
+use crate::outcome::{Effect, Rejection};
+use crate::plan::{MAX_ACTIONS, Plan};
 use crate::snapshot::System;
 use crate::trace::Batch;
 use crate::value::{Name, Sentence};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The most bytes of a frame on the wire, its final zero not counted.
 pub const MAX_FRAME: usize = 32 * 1024;
 /// The agent owes the kernel a sign of life at least this often while it works.
@@ -41,6 +43,10 @@ pub struct Frame<T> {
 }
 
 /// What the kernel says to the agent.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message is made, sent and forgotten; none is kept in numbers"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToAgent {
     /// First in a connection, and again whenever the agent says hello.
@@ -93,6 +99,33 @@ pub struct Request {
     pub prompt: Sentence,
     /// The system as the one who asks may see it.
     pub system: System,
+    /// What came of the agent's last answer to this sentence, if there was one:
+    /// then it is asked again.
+    pub before: Option<Before>,
+    /// So many more answers are taken after the one to this. The last has to be
+    /// a plan, or that there is none.
+    pub rounds_left: u8,
+}
+
+/// What came of an answer of the agent's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Before {
+    /// The plan was not admitted. Another one may be proposed, which a person
+    /// has to say yes to if it changes anything; or [`ToKernel::Failed`] lets
+    /// the rejection stand.
+    Rejected {
+        /// The plan.
+        plan: Plan,
+        /// Why not, and what would be instead.
+        rejections: List<Rejection, MAX_ACTIONS>,
+    },
+    /// What it asked for by [`ToKernel::Look`].
+    Seen {
+        /// What it looked at.
+        plan: Plan,
+        /// What there was to see, one per action, in order.
+        effects: Vec<Effect>,
+    },
 }
 
 /// What the agent says to the kernel. Every word of it is hostile input.
@@ -125,6 +158,14 @@ pub enum ToKernel {
         plan: Plan,
         /// What it cost.
         stats: ModelStats,
+    },
+    /// Before it plans, the agent wants to see what these actions show. They may
+    /// only observe, and show what the one who asked may see.
+    Look {
+        /// Which.
+        intent: IntentId,
+        /// What to look at.
+        plan: Plan,
     },
     /// There is no plan for a sentence.
     Failed {

@@ -60,20 +60,9 @@ fn missing(action: &Action, system: &System) -> Option<String> {
         Action::SetMemoryLimit { target, bytes, .. } => {
             absent(target, system, false).or_else(|| beyond(*bytes, system))
         }
-        Action::Connect { from, to } | Action::Disconnect { from, to } => {
-            absent(from, system, false).or_else(|| absent(to, system, false))
-        }
-        Action::Explain { target } => absent(target.as_ref()?, system, false),
-        Action::Inspect { target }
-        | Action::Kill { target, .. }
-        | Action::Suspend { target, .. }
-        | Action::Resume { target, .. }
-        | Action::Restart { target, .. }
-        | Action::SetPriority { target, .. }
-        | Action::SetCpuLimit { target, .. }
-        | Action::Reclaim { target, .. }
-        | Action::Send { to: target, .. } => absent(target, system, false),
-        _ => None,
+        _ => action
+            .targets()
+            .find_map(|target| absent(target, system, false)),
     }
 }
 

@@ -20,5 +20,6 @@ pub mod model;
 pub mod planner;
 pub mod prompt;
 pub mod replies;
+pub mod revise;
 pub mod short;
 pub mod slots;

@@ -82,7 +82,8 @@ impl ScriptedAgent {
         Ok(agent)
     }
 
-    /// Answers each sentence with its plan; others get a failure that says so.
+    /// Answers each sentence with its plan; others get a failure that says so,
+    /// and to a refusal it has no other plan.
     ///
     /// # Errors
     /// When a plan is none or there is no socket to be had.
@@ -98,6 +99,9 @@ impl ScriptedAgent {
             honest(
                 request,
                 match found {
+                    _ if request.before.is_some() => {
+                        plans::no_plan(request.intent, "the script has no other plan")
+                    }
                     Some((_, plan)) => plans::reply(request.intent, plan.clone()),
                     None => plans::no_plan(request.intent, "the script knows no such sentence"),
                 },
@@ -369,6 +373,8 @@ mod tests {
             deadline_ms: 1000,
             prompt: Sentence::cut(prompt),
             system,
+            before: None,
+            rounds_left: 2,
         }
     }
 

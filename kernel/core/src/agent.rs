@@ -11,7 +11,7 @@ use proviso_abi::describe::Joined;
 use proviso_abi::outcome::{IntentEvent, Rejection};
 use proviso_abi::syscall::Error;
 use proviso_abi::trace::TraceKind;
-use proviso_abi::wire::{Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
+use proviso_abi::wire::{Before, Frame, IntentId, Request, ToAgent, ToKernel, VERSION};
 use proviso_abi::{Effect, Name, Pid, Plan, Sentence, Text};
 
 use crate::admit::admit;
@@ -44,7 +44,7 @@ impl<M: Machine> Kernel<M> {
         let event = AuditEvent::Sentence(prompt.clone());
         let id = self.add_intent(machine, pid, prompt)?;
         self.note(machine, self.principal(pid), id, event);
-        self.request(machine, id);
+        self.request(machine, id, None);
         Ok(id)
     }
 
@@ -85,13 +85,21 @@ impl<M: Machine> Kernel<M> {
         Ok(id)
     }
 
-    /// Sends an intent's sentence. If it does not go out, the deadline tells.
-    fn request(&mut self, machine: &mut M, id: IntentId) {
+    /// Sends an intent's sentence, with what came of the last answer to it;
+    /// false if it does not go out. Of a first request the deadline tells that.
+    pub(crate) fn request(
+        &mut self,
+        machine: &mut M,
+        id: IntentId,
+        before: Option<Before>,
+    ) -> bool {
         let now = machine.now_ns();
-        let Some(intent) = self.intents.pending_mut(id) else {
-            return;
+        let Some(intent) = self.intents.get_mut(id) else {
+            return false;
         };
         intent.sent(now);
+        intent.begin_round();
+        let rounds_left = intent.rounds_left();
         let (prompt, deadline_ms, submitter) = (
             intent.prompt.clone(),
             intent.remaining_ms(now),
@@ -105,8 +113,10 @@ impl<M: Machine> Kernel<M> {
                 deadline_ms,
                 prompt,
                 system,
+                before,
+                rounds_left,
             }),
-        );
+        )
     }
 
     /// Admits a plan and commits it, or says why not.
@@ -133,7 +143,10 @@ impl<M: Machine> Kernel<M> {
             },
             Err(rejections) => Err(rejections),
         };
-        self.conclude(machine, &order, outcome, begin);
+        match outcome {
+            Ok(effects) => self.conclude(machine, &order, Ok(effects), begin),
+            Err(rejections) => self.conclude_round(machine, &order, plan, rejections, begin),
+        }
     }
 
     /// Puts the outcome of a plan on record and tells it.
@@ -144,27 +157,23 @@ impl<M: Machine> Kernel<M> {
         outcome: Result<Vec<Effect>, Rejections>,
         begin_ns: u64,
     ) {
-        let (kind, event) = match &outcome {
-            Ok(effects) => (
-                TraceKind::Admit,
-                AuditEvent::Committed(Sentence::format(format_args!("{}", Joined(effects, "; ")))),
-            ),
-            Err(rejections) => (
-                TraceKind::Reject,
-                AuditEvent::Rejected(Sentence::format(format_args!(
-                    "{}",
-                    Joined(rejections, "; ")
-                ))),
-            ),
-        };
-        self.note(machine, order.principal, order.intent, event);
         let now = machine.now_ns();
         let kernel_ns = now.saturating_sub(begin_ns);
-        self.trace.note(now, order.submitter, kind, order.intent);
         let event = match outcome {
-            Ok(effects) => IntentEvent::Done { effects, kernel_ns },
+            Ok(effects) => {
+                let words = Sentence::format(format_args!("{}", Joined(&effects, "; ")));
+                self.note(
+                    machine,
+                    order.principal,
+                    order.intent,
+                    AuditEvent::Committed(words),
+                );
+                let kind = TraceKind::Admit;
+                self.trace.note(now, order.submitter, kind, order.intent);
+                IntentEvent::Done { effects, kernel_ns }
+            }
             Err(rejections) => {
-                self.log_rejections(machine, order.submitter, &rejections);
+                self.record_refusal(machine, order, &rejections);
                 IntentEvent::Rejected {
                     rejections,
                     kernel_ns,
@@ -174,10 +183,21 @@ impl<M: Machine> Kernel<M> {
         self.tell(machine, order.intent, &event);
     }
 
-    fn log_rejections(&mut self, machine: &M, submitter: Pid, rejections: &[Rejection]) {
+    /// Puts on record, trace and log that a plan was refused, and why.
+    pub(crate) fn record_refusal(&mut self, machine: &M, order: &Order, rejections: &[Rejection]) {
+        let words = Sentence::format(format_args!("{}", Joined(rejections, "; ")));
+        self.note(
+            machine,
+            order.principal,
+            order.intent,
+            AuditEvent::Rejected(words),
+        );
+        let (now, submitter) = (machine.now_ns(), order.submitter);
+        self.trace
+            .note(now, submitter, TraceKind::Reject, order.intent);
         for rejection in rejections {
             let line = format_args!("refused a plan of process {submitter}: {rejection}");
-            self.log.push(machine.now_ns(), crate::log::KERNEL, line);
+            self.log.push(now, crate::log::KERNEL, line);
         }
     }
 
@@ -192,7 +212,7 @@ impl<M: Machine> Kernel<M> {
         self.advance(machine, submitter);
     }
 
-    fn fail(&mut self, machine: &mut M, id: IntentId, text: fmt::Arguments<'_>) {
+    pub(crate) fn fail(&mut self, machine: &mut M, id: IntentId, text: fmt::Arguments<'_>) {
         if let Some(submitter) = self.intents.get(id).map(|intent| intent.submitter) {
             let event = AuditEvent::Failed(Sentence::format(text));
             self.note(machine, self.principal(submitter), id, event);
@@ -239,6 +259,12 @@ impl<M: Machine> Kernel<M> {
                 continue;
             }
             self.link.send(machine, ToAgent::Cancel { intent: id });
+            if why == Overdue::Unheard && self.link.is_agent_known() {
+                self.link.note_silence();
+            }
+            if self.let_stand(machine, id) {
+                continue;
+            }
             match (why, self.link.peer().clone()) {
                 (Overdue::Unanswered, _) => {}
                 (Overdue::TooLong, _) => {
@@ -254,7 +280,6 @@ impl<M: Machine> Kernel<M> {
                     "the agent does not answer: none is connected; start it, or use slash commands"
                 )),
                 (Overdue::Unheard, Peer::Agent(model)) => {
-                    self.link.note_silence();
                     self.fail(machine, id, format_args!(
                         "the agent does not answer: it was there with model {model}; restart it, or use slash commands"
                     ));
@@ -309,6 +334,7 @@ impl<M: Machine> Kernel<M> {
             ToKernel::Accepted { intent }
             | ToKernel::Progress { intent, .. }
             | ToKernel::Plan { intent, .. }
+            | ToKernel::Look { intent, .. }
             | ToKernel::Failed { intent, .. } => *intent,
         };
         let now = machine.now_ns();
@@ -345,8 +371,11 @@ impl<M: Machine> Kernel<M> {
                 );
                 self.decide(machine, id, &plan);
             }
+            ToKernel::Look { plan, .. } => self.look(machine, id, plan),
             ToKernel::Failed { text, .. } => {
-                self.fail(machine, id, format_args!("the agent has no plan: {text}"))
+                if !self.let_stand(machine, id) {
+                    self.fail(machine, id, format_args!("the agent has no plan: {text}"));
+                }
             }
         }
     }
@@ -386,14 +415,21 @@ impl<M: Machine> Kernel<M> {
             let Some(intent) = self.intents.pending_mut(id) else {
                 continue;
             };
-            if core::mem::replace(&mut intent.was_resent, true) {
+            let was_resent = core::mem::replace(&mut intent.was_resent, true);
+            intent.begin_anew();
+            // What it was told of its last plan is gone; another one, from
+            // the beginning, is not what the person was told to wait for.
+            if self.let_stand(machine, id) {
+                continue;
+            }
+            if was_resent {
                 self.fail(
                     machine,
                     id,
                     format_args!("the agent restarted while it was planning; try again"),
                 );
             } else {
-                self.request(machine, id);
+                self.request(machine, id, None);
             }
         }
     }

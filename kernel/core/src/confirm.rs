@@ -65,12 +65,11 @@ pub fn question(
     operations: &[Operation],
     view: &View,
 ) -> Option<Question> {
-    let changes = |action: &&Action| !matches!(action.kind().class(), Class::None | Class::Observe);
     let mut lines = Question::new();
     match asked.policy {
         ConfirmPolicy::Never => {}
         ConfirmPolicy::Always => {
-            for action in plan.actions.iter().filter(changes) {
+            for action in plan.actions.iter().filter(|action| changes(action)) {
                 lines.push(Text::format(format_args!("{action}")));
             }
         }
@@ -109,6 +108,28 @@ pub fn question(
         lines.push(Text::format(format_args!("and {more} more")));
     }
     (!lines.is_empty()).then_some(lines)
+}
+
+/// What would be done instead of what was asked for and refused, a line for
+/// each action that changes something.
+#[must_use]
+pub fn changed(asked: &Plan, plan: &Plan) -> Question {
+    let pairs = plan.actions.iter().enumerate();
+    let changes = pairs.filter(|(_, action)| changes(action));
+    changes
+        .map(|(place, action)| match asked.actions.get(place) {
+            Some(asked) if asked != action => Text::format(format_args!(
+                "{}, where {} was asked for",
+                Text::<80>::format(format_args!("{action}")),
+                Text::<60>::format(format_args!("{asked}")),
+            )),
+            _ => Text::format(format_args!("{action}")),
+        })
+        .collect()
+}
+
+fn changes(action: &Action) -> bool {
+    !matches!(action.kind().class(), Class::None | Class::Observe)
 }
 
 /// A process may end itself by a system call at any time, so it may do it by

@@ -63,6 +63,18 @@ pub enum Overdue {
     Unanswered,
 }
 
+/// The most answers of the agent's to one sentence.
+pub const MAX_ROUNDS: u8 = 3;
+
+/// A plan that was refused and went back to the agent.
+#[derive(Debug)]
+pub struct Refused {
+    /// What is told if nothing better comes.
+    pub event: IntentEvent,
+    /// The plan.
+    pub asked: Plan,
+}
+
 /// What waits for a person's yes.
 #[derive(Debug)]
 pub struct Pending {
@@ -87,6 +99,10 @@ pub struct Intent {
     pub stage: Stage,
     /// Whether it was sent again after the agent came back.
     pub was_resent: bool,
+    /// The refusal that went back to the agent, if one did.
+    pub refused: Option<Refused>,
+    /// How often the agent was asked, of [`MAX_ROUNDS`] times.
+    rounds: u8,
     silent_at_ns: u64,
     ends_at_ns: u64,
     pending: Option<Pending>,
@@ -129,6 +145,29 @@ impl Intent {
         self.silent_at_ns = now_ns.saturating_add(SILENCE_NS);
     }
 
+    /// The agent is asked for an answer, the first or another one.
+    pub const fn begin_round(&mut self) {
+        self.rounds = self.rounds.saturating_add(1);
+    }
+
+    /// The agent lost what it was asked, and begins anew.
+    pub const fn begin_anew(&mut self) {
+        self.rounds = 0;
+    }
+
+    /// How many more answers are taken after the one that is awaited.
+    #[must_use]
+    pub const fn rounds_left(&self) -> u8 {
+        MAX_ROUNDS.saturating_sub(self.rounds)
+    }
+
+    /// Whether a refusal can go back to the agent: once, and only of what the
+    /// agent planned.
+    #[must_use]
+    pub fn may_be_revised(&self) -> bool {
+        !self.prompt.is_empty() && self.refused.is_none() && self.rounds_left() > 0
+    }
+
     /// It was sent, or sent again.
     pub const fn sent(&mut self, now_ns: u64) {
         self.stage = Stage::Sent;
@@ -147,6 +186,7 @@ impl Intent {
         if event.is_final() {
             self.stage = Stage::Finished;
             self.pending = None;
+            self.refused = None;
         } else if self.events.len() >= MAX_EVENTS {
             return;
         }
@@ -234,6 +274,8 @@ impl Intents {
             prompt,
             stage: Stage::Sent,
             was_resent: false,
+            refused: None,
+            rounds: 0,
             silent_at_ns: 0,
             ends_at_ns: now_ns.saturating_add(TOTAL_NS),
             pending: None,

@@ -38,6 +38,7 @@ pub mod program;
 mod question;
 pub mod rate;
 pub mod relations;
+mod rounds;
 pub mod rules;
 pub mod scheduler;
 pub mod select;

@@ -10,7 +10,7 @@ use proviso_abi::{INIT, List, Pid, Plan, Sentence, Text};
 
 use crate::admit::admit;
 use crate::commit::{Order, Rejections};
-use crate::confirm::{self, Asked};
+use crate::confirm::{self, Asked, Question};
 use crate::intents::Pending;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -40,9 +40,13 @@ impl<M: Machine> Kernel<M> {
             sentence: (!intent.prompt.is_empty()).then_some(intent.prompt.as_str()),
             policy: self.users.confirm(self.owner_of(order.principal)),
         };
-        let Some(loss) = confirm::question(&asked, plan, operations, view) else {
+        // After a refusal it is not what was said, so it is always asked about.
+        let before = intent.refused.as_ref().map(|refused| &refused.asked);
+        let mut loss = before.map_or_else(Question::new, |asked| confirm::changed(asked, plan));
+        loss.extend(confirm::question(&asked, plan, operations, view).unwrap_or_default());
+        if loss.is_empty() {
             return Ok(false);
-        };
+        }
         if let Principal::Process(pid) = order.principal {
             return Err(refused(
                 Reason::NeedsConfirmation,

@@ -4,13 +4,16 @@ use std::io::{ErrorKind, Read as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use proviso_abi::wire::{Receiver, Request, ToAgent, ToKernel, VERSION, WireError};
-use proviso_abi::{Name, Sentence};
+use proviso_abi::wire::{
+    Before, IntentId, ModelStats, Receiver, Request, ToAgent, ToKernel, VERSION, WireError,
+};
+use proviso_abi::{Name, Plan, Sentence};
 
 use super::export::Export;
 use super::guest::Guest;
 use super::work::Work;
 use super::worker::Shared;
+use crate::revise;
 
 /// A kernel says hello when it starts and once for every hello of ours; within
 /// this time both can be meant by the one hello that we sent.
@@ -144,6 +147,11 @@ impl Reader {
         }
         // A request that is asked again while it is worked on is only accepted.
         let Some(watch) = watch else { return true };
+        if let Some(Before::Rejected { plan, rejections }) = &request.before {
+            let answer = second(intent, revise::revised(plan, rejections), received);
+            self.guest.finish(intent, answer);
+            return true;
+        }
         let work = Work {
             guest: Arc::clone(&self.guest),
             request,
@@ -169,5 +177,23 @@ impl Reader {
             );
         }
         true
+    }
+}
+
+/// The answer to a refusal, which no model has to be waited for.
+fn second(intent: IntentId, revised: Option<Plan>, received: Instant) -> ToKernel {
+    match revised {
+        Some(plan) => ToKernel::Plan {
+            intent,
+            plan,
+            stats: ModelStats {
+                total_us: u64::try_from(received.elapsed().as_micros()).unwrap_or(u64::MAX),
+                ..ModelStats::default()
+            },
+        },
+        None => ToKernel::Failed {
+            intent,
+            text: Sentence::cut("there is no other plan"),
+        },
     }
 }

@@ -5,8 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use proviso_abi::wire::{Frame, MAX_FRAME, Receiver, Request, ToAgent, ToKernel, VERSION, encode};
-use proviso_abi::{Plan, Sentence};
+use proviso_abi::wire::{
+    Before, Frame, MAX_FRAME, Receiver, Request, ToAgent, ToKernel, VERSION, encode,
+};
+use proviso_abi::{Action, List, Plan, Reason, Rejection, Sentence, Text};
 use tempfile::TempDir;
 
 use super::queue::MAX_PER_GUEST;
@@ -95,12 +97,18 @@ impl Kernel {
     }
 
     fn ask_within(&mut self, intent: u64, deadline_ms: u32) {
+        self.ask_again(intent, deadline_ms, None);
+    }
+
+    fn ask_again(&mut self, intent: u64, deadline_ms: u32, before: Option<Before>) {
         let prompt = Sentence::cut("how are you?");
         self.say(ToAgent::Request(Request {
             intent,
             deadline_ms,
             prompt,
             system: system(),
+            before,
+            rounds_left: 2,
         }));
     }
 
@@ -393,4 +401,36 @@ fn what_guests_do_is_asked_for_and_written_down() {
         assert!(begin.elapsed() < PATIENCE, "{text}");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn a_refusal_is_answered_without_the_model() {
+    let agent = Agent::new(&[], 0);
+    let mut kernel = agent.guest();
+    let plan = |bytes: &str| -> Plan {
+        let grant = r#"{"action":"grant_memory","target":"hog","bytes":"#;
+        serde_json::from_str(&format!(r#"{{"plan":[{grant}{bytes}}}]}}"#)).unwrap()
+    };
+    let refused = |instead: Option<Action>| Before::Rejected {
+        plan: plan("67108864"),
+        rejections: List::new(vec![Rejection {
+            action: Some(0),
+            reason: Reason::OverQuota,
+            text: Text::cut("too much"),
+            instead,
+        }])
+        .unwrap(),
+    };
+    let less = plan("12582912");
+    let instead = Some(less.actions[0].clone());
+    kernel.ask_again(1, 1000, Some(refused(instead)));
+    kernel.expect_accepted(1);
+    let answer = kernel.hear_more();
+    assert!(
+        matches!(&answer, ToKernel::Plan { intent: 1, plan, .. } if *plan == less),
+        "{answer:?}"
+    );
+    kernel.ask_again(1, 1000, Some(refused(None)));
+    kernel.expect_accepted(1);
+    kernel.expect_failure(1, "no other plan");
 }

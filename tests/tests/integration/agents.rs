@@ -350,13 +350,16 @@ fn another_version_is_no_agent() -> Result<()> {
     })?;
     let mut console = Console::boot_with_agent(&agent.socket())?;
     console.ask_until("/log", |log| {
-        log.contains("an agent of version 2 connected, but this kernel needs version 1")
+        log.contains(&format!(
+            "an agent of version {} connected, but this kernel needs version {VERSION}",
+            VERSION + 1
+        ))
     })?;
     console.expect("/status", &["not connected"])?;
     console.expect(
         "start two counters",
         &[
-            ": the agent speaks version 2",
+            &format!(": the agent speaks version {}", VERSION + 1),
             "update the older one",
             "nothing was done",
         ],

@@ -2,13 +2,16 @@
 //! an agent that means harm.
 
 use anyhow::{Result, ensure};
+use proviso_abi::Plan;
+use proviso_abi::wire::Before;
 use proviso_boot::QUESTION;
 use proviso_tests::console::Console;
-use proviso_tests::hostile;
-use proviso_tests::scripted::ScriptedAgent;
+use proviso_tests::scripted::{ScriptedAgent, honest};
+use proviso_tests::{hostile, plans};
 
 scenarios! {
     what_destroys_is_asked_first,
+    a_refused_amount_is_offered_again_and_asked_about,
     a_user_is_kept_to_what_is_theirs,
     a_rule_restarts_without_the_model,
     changes_are_taken_back,
@@ -65,6 +68,44 @@ fn what_destroys_is_asked_first() -> Result<()> {
     console.spawn("counter 60000")?;
     console.expect("/confirm never", &["never"])?;
     console.expect("make room", &["allowed"])?;
+    console.shut_down()
+}
+
+fn a_refused_amount_is_offered_again_and_asked_about() -> Result<()> {
+    let agent = ScriptedAgent::start(|request| {
+        let wanted = r#"[{"action":"spawn","program":"counter","args":["60000"],"count":100}]"#;
+        let answer = match &request.before {
+            Some(Before::Rejected { rejections, .. }) => {
+                let first = rejections.first().and_then(|one| one.instead.clone());
+                first.map(Plan::from)
+            }
+            _ => plans::plan(wanted).ok(),
+        };
+        let answer = match answer {
+            Some(plan) => plans::reply(request.intent, plan),
+            None => plans::no_plan(request.intent, "the script is over"),
+        };
+        honest(request, answer)
+    })?;
+    let mut console = Console::boot_with_agent(&agent.socket())?;
+    console.ask_until("/status", |status| status.contains("connected, model"))?;
+    console.expect(
+        "start 100 counters",
+        &[
+            "refused by the kernel: TooMany",
+            "another plan\n",
+            "this would\n",
+            "where start 100 counter",
+            QUESTION,
+        ],
+    )?;
+    console.expect("n", &["NeedsConfirmation", "nothing was done"])?;
+    ensure!(
+        console.living("counter")?.is_empty(),
+        console.complaint("no means no")
+    );
+    console.expect("start 100 counters", &[QUESTION])?;
+    console.expect("y", &["allowed", "started counter"])?;
     console.shut_down()
 }
 

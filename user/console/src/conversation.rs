@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use proviso_abi::describe::OneLine;
+use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::wire::ModelStats;
-use proviso_abi::{Action, Effect, IntentEvent, Plan, Rejection, Text};
+use proviso_abi::{Action, Effect, IntentEvent, List, Plan, Rejection, Text};
 
 use crate::{QUESTION, Terminal, duration, effects};
 
@@ -26,6 +27,8 @@ pub struct Conversation {
     accepted: bool,
     generated_tokens: u32,
     stats: Option<ModelStats>,
+    /// Another plan is awaited, because this was refused.
+    refused: Option<List<Rejection, MAX_ACTIONS>>,
     /// A status line stands on the screen and is to be erased.
     status_shown: bool,
     /// When the last status line was shown.
@@ -52,6 +55,7 @@ impl Conversation {
             accepted: false,
             generated_tokens: 0,
             stats: None,
+            refused: None,
             status_shown: false,
             last_status: Duration::ZERO,
         }
@@ -67,10 +71,11 @@ impl Conversation {
 
     /// The passing of time, while the model is at it.
     pub fn tick(&mut self, elapsed: Duration) -> String {
-        if !self.by_model || self.stats.is_some() {
+        if !self.by_model || self.stats.is_some() && self.refused.is_none() {
             return String::new();
         }
         let state = match (self.accepted, self.generated_tokens) {
+            _ if self.refused.is_some() => "refused, asking for another plan".into(),
             (false, _) => "heard, asking the model".into(),
             (true, 0) => "heard, the model reads".into(),
             (true, tokens) => format!("heard, the model plans: {tokens} tokens"),
@@ -110,8 +115,19 @@ impl Conversation {
                 return self.tick(elapsed);
             }
             IntentEvent::Proposed { plan, stats } => {
-                self.stats = Some(*stats);
-                self.proposed(plan)
+                self.stats = Some(sum(self.stats, *stats));
+                match self.refused.take() {
+                    None => self.proposed("plan", plan),
+                    Some(rejections) => {
+                        self.refusals(&rejections) + &self.proposed("another plan", plan)
+                    }
+                }
+            }
+            IntentEvent::Looking { plan } => self.proposed("look first", plan),
+            // Shown when another plan comes; if none does, the last event has it.
+            IntentEvent::Revising { rejections } => {
+                self.refused = Some(rejections.clone());
+                return String::new();
             }
             IntentEvent::Done { effects, kernel_ns } => {
                 let mut text = self.done(effects);
@@ -164,8 +180,8 @@ impl Conversation {
         text
     }
 
-    fn proposed(&self, plan: &Plan) -> String {
-        let mut text = format!("{}\n", self.terminal.strong("plan"));
+    fn proposed(&self, title: &str, plan: &Plan) -> String {
+        let mut text = format!("{}\n", self.terminal.strong(title));
         for (index, action) in plan.actions.iter().enumerate() {
             // What is only said comes below, in full.
             let words = match action {
@@ -214,6 +230,14 @@ impl Conversation {
     }
 
     fn rejected(&self, rejections: &[Rejection]) -> String {
+        let mut text = self.refusals(rejections);
+        if self.by_model {
+            text.push_str("nothing was done\n");
+        }
+        text
+    }
+
+    fn refusals(&self, rejections: &[Rejection]) -> String {
         let mut text = String::new();
         for rejection in rejections {
             let refused = self.terminal.bad("refused by the kernel");
@@ -225,9 +249,6 @@ impl Conversation {
             if let Some(instead) = &rejection.instead {
                 text.push_str(&format!("     this would be allowed: {instead}\n"));
             }
-        }
-        if self.by_model {
-            text.push_str("nothing was done\n");
         }
         text
     }
@@ -263,6 +284,16 @@ impl Conversation {
             None => return String::new(),
         };
         format!("{}\n", self.terminal.faint(line))
+    }
+}
+
+/// What all rounds of the model's cost together.
+fn sum(before: Option<ModelStats>, now: ModelStats) -> ModelStats {
+    let before = before.unwrap_or_default();
+    ModelStats {
+        total_us: before.total_us.saturating_add(now.total_us),
+        prompt_tokens: before.prompt_tokens.saturating_add(now.prompt_tokens),
+        generated_tokens: before.generated_tokens.saturating_add(now.generated_tokens),
     }
 }
 

@@ -91,7 +91,11 @@ fn follow(sentence: &str) -> Result<(), Error> {
     loop {
         match intent.follow(None)? {
             // Only a person is ever asked.
-            IntentEvent::Accepted | IntentEvent::Progress { .. } | IntentEvent::Confirm { .. } => {}
+            IntentEvent::Accepted
+            | IntentEvent::Progress { .. }
+            | IntentEvent::Looking { .. }
+            | IntentEvent::Revising { .. }
+            | IntentEvent::Confirm { .. } => {}
             IntentEvent::Proposed { plan, .. } => println!("plan: {plan}"),
             IntentEvent::Done { effects, .. } => {
                 effects

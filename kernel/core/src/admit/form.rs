@@ -46,7 +46,7 @@ pub fn check_plan(plan: &Plan) -> Judged<()> {
 /// `rest` are the actions that follow it.
 pub fn check_action(action: &Action, rest: &[Action]) -> Judged<()> {
     check_support(action)?;
-    check_selectors(action)?;
+    action.targets().try_for_each(check_selector)?;
     match action {
         Action::List { limit: Some(0), .. } => refuse(
             Malformed,
@@ -173,27 +173,6 @@ pub fn refuse_list<T>(what: ListWhat) -> Judged<T> {
         Unsupported,
         format_args!("this kernel does not list {what} yet; it lists {there}"),
     )
-}
-
-fn check_selectors(action: &Action) -> Judged<()> {
-    let targets: [Option<&Target>; 2] = match action {
-        Action::Inspect { target }
-        | Action::Kill { target, .. }
-        | Action::Suspend { target, .. }
-        | Action::Resume { target, .. }
-        | Action::Restart { target, .. }
-        | Action::SetPriority { target, .. }
-        | Action::SetCpuLimit { target, .. }
-        | Action::SetMemoryLimit { target, .. }
-        | Action::GrantMemory { target, .. }
-        | Action::Reclaim { target, .. }
-        | Action::SetRule { target, .. }
-        | Action::Send { to: target, .. } => [Some(target), None],
-        Action::Explain { target } => [target.as_ref(), None],
-        Action::Connect { from, to } | Action::Disconnect { from, to } => [Some(from), Some(to)],
-        _ => [None, None],
-    };
-    targets.into_iter().flatten().try_for_each(check_selector)
 }
 
 fn check_selector(target: &Target) -> Judged<()> {

@@ -25,7 +25,11 @@ impl Lab {
         event
     }
 
-    fn submit_console(&mut self, pid: Pid, request: &ConsoleRequest) -> Result<u64, Error> {
+    pub(super) fn submit_console(
+        &mut self,
+        pid: Pid,
+        request: &ConsoleRequest,
+    ) -> Result<u64, Error> {
         let bytes = postcard::to_allocvec(request).unwrap();
         self.put(pid, &bytes);
         let arguments = [SUBMIT_CONSOLE, BUFFER, bytes.len() as u64, 0];
@@ -66,6 +70,11 @@ impl Lab {
                 IntentEvent::Accepted
                 | IntentEvent::Progress { .. }
                 | IntentEvent::Proposed { .. } => {}
+                // The agent has nothing better.
+                IntentEvent::Revising { .. } => self.agent(ToKernel::Failed {
+                    intent,
+                    text: Sentence::default(),
+                }),
                 other => break other,
             }
         };

@@ -106,6 +106,14 @@ fn a_plan_that_is_not_admitted_does_nothing() {
         lab.event(SHELL, intent),
         IntentEvent::Proposed { .. }
     ));
+    assert!(matches!(
+        lab.event(SHELL, intent),
+        IntentEvent::Revising { .. }
+    ));
+    lab.agent(ToKernel::Failed {
+        intent,
+        text: Sentence::default(),
+    });
     match lab.event(SHELL, intent) {
         IntentEvent::Rejected { rejections, .. } => assert_eq!(rejections[0].action, Some(1)),
         other => panic!("{other:?}"),
@@ -205,12 +213,12 @@ fn an_agent_of_another_version_counts_as_none() {
     );
     lab.pass(SECOND);
     assert!(
-        failure(&mut lab, intent).contains("version 2 of the protocol and this kernel version 1")
+        failure(&mut lab, intent).contains("version 3 of the protocol and this kernel version 2")
     );
     assert!(
         lab.log()
             .iter()
-            .any(|line| line.contains("version 2 connected"))
+            .any(|line| line.contains("version 3 connected"))
     );
 }
 
@@ -401,7 +409,7 @@ fn an_event_that_does_not_fit_stays() {
 proptest! {
     #[test]
     fn nothing_that_an_agent_sends_panics_the_kernel(
-        messages in proptest::collection::vec((0u8..7, 0u64..4, any::<u32>()), 0..40),
+        messages in proptest::collection::vec((0u8..8, 0u64..4, any::<u32>()), 0..40),
         noise in proptest::collection::vec(any::<u8>(), 0..200),
     ) {
         let (mut lab, _) = asked();
@@ -413,8 +421,9 @@ proptest! {
                 1 => lab.agent(ToKernel::Progress { intent, generated_tokens: number }),
                 2 => lab.agent(plan(intent, vec![spawn("worker", 1)])),
                 3 => lab.agent(ToKernel::Failed { intent, text: Sentence::cut("no") }),
-                4 => lab.agent(ToKernel::Hello { version: (number % 3) as u16, model: Name::cut("m") }),
-                5 => lab.pass(u64::from(number)),
+                4 => lab.agent(ToKernel::Hello { version: (number % 4) as u16, model: Name::cut("m") }),
+                5 => lab.agent(ToKernel::Look { intent, plan: Action::Status {}.into() }),
+                6 => lab.pass(u64::from(number)),
                 _ => {
                     let _ = lab.say(SHELL, "again");
                 }

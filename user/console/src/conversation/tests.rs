@@ -199,3 +199,20 @@ fn a_cancelled_sentence_takes_its_status_line_with_it() {
     talk.begin();
     assert_eq!(talk.cancelled(), "\r\x1b[Kcancelled: nothing was done\n");
 }
+
+#[test]
+fn another_plan_is_shown_under_the_refusal_of_the_first() {
+    let mut talk = Conversation::sentence(Terminal::Plain);
+    let mut text = talk.event(&proposed(vec![spawn()]), ELAPSED);
+    let IntentEvent::Rejected { rejections, .. } = rejected(Some(0)) else {
+        panic!()
+    };
+    let revising = IntentEvent::Revising { rejections };
+    assert_eq!(talk.event(&revising, ELAPSED), "");
+    text += &talk.event(&proposed(vec![Action::Status {}]), ELAPSED);
+    text += &talk.event(&done(vec![started()]), ELAPSED);
+    let wanted = "plan\n  1. start 2 counter\n  1. refused by the kernel: NoSuchTarget: no process 99; \
+        /ps shows those there are\nanother plan\n  1. show the status of the system\nallowed\n";
+    assert!(text.starts_with(wanted), "{text}");
+    assert!(text.contains("(74 tokens read, 24 written)"), "{text}");
+}
