@@ -33,12 +33,16 @@ def by_example(each: jax.Array, owners: jax.Array, most: int) -> jax.Array:
 
 
 def losses(
-    params: model.Params, embedding: jax.Array, shape: Shape, batch: tuple[jax.Array, ...]
+    params: model.Params,
+    embedding: jax.Array,
+    shape: Shape,
+    batch: tuple[jax.Array, ...],
+    frozen: int = 0,
 ) -> tuple[jax.Array, jax.Array]:
     """Negative log likelihood of each wanted token, and whether it came first."""
     tokens, positions, segments, places, wanted, _ = batch
     weights = whole(params, embedding)
-    states = model.hidden(weights, shape, tokens, positions, segments)
+    states = model.hidden(weights, shape, tokens, positions, segments, frozen)
     states = states.reshape(-1, shape.width)[places]
     scores = model.logits(weights, states)
     right = jnp.take_along_axis(scores, wanted[:, None], axis=-1)[:, 0]
@@ -56,28 +60,38 @@ def optimizer(peak: float, warmup: int) -> optax.GradientTransformation:
     )
 
 
-@functools.partial(jax.jit, static_argnums=(2, 3), donate_argnums=0)
+def is_frozen(name: str, frozen: int) -> bool:
+    """Whether a weight belongs to the first `frozen` layers."""
+    parts = name.split(".")
+    return parts[0] == "blk" and int(parts[1]) < frozen
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4), donate_argnums=0)
 def step(
     state: State,
     embedding: jax.Array,
     shape: Shape,
     rule: optax.GradientTransformation,
+    frozen: int,
     batch: tuple[jax.Array, ...],
     rate: jax.Array,
 ) -> tuple[State, jax.Array]:
-    """Learns from one batch at `rate` (0..1) of the peak.
+    """Learns from one batch at `rate` (0..1) of the peak; not in the `frozen` first layers.
 
     Returns the mean loss of each of its examples, as it was before.
     """
     owners = batch[-1]
 
     def mean(params: model.Params) -> tuple[jax.Array, jax.Array]:
-        each, _ = losses(params, embedding, shape, batch)
+        each, _ = losses(params, embedding, shape, batch, frozen)
         return jnp.where(owners >= 0, each, 0).sum() / (owners >= 0).sum(), each
 
     gradient, each = jax.grad(mean, has_aux=True)(state.params)
     updates, moments = rule.update(gradient, state.moments, state.params)
-    updates = jax.tree.map(lambda update: update * rate, updates)
+    updates = {
+        name: jnp.zeros_like(update) if is_frozen(name, frozen) else update * rate
+        for name, update in updates.items()
+    }
     return State(optax.apply_updates(state.params, updates), moments), by_example(
         each, owners, each.size
     )

@@ -50,11 +50,17 @@ def attention(
 
 
 def hidden(
-    params: Params, shape: Shape, tokens: jax.Array, positions: jax.Array, segments: jax.Array
+    params: Params,
+    shape: Shape,
+    tokens: jax.Array,
+    positions: jax.Array,
+    segments: jax.Array,
+    frozen: int = 0,
 ) -> jax.Array:
     """What the last layer leaves for each token, normed. All inputs are [rows, tokens].
 
     A token sees the earlier ones of its own segment; examples in a row never mix.
+    Nothing is learnt in the first `frozen` layers.
     """
     x = params["token_embd"][tokens]
     turn = rotation(positions, shape)
@@ -68,6 +74,8 @@ def hidden(
         seen = norm(x, layer["ffn_norm"], shape.norm_epsilon)
         gated = jax.nn.silu(seen @ layer["ffn_gate"]) * (seen @ layer["ffn_up"])
         x = x + gated @ layer["ffn_down"]
+        if index + 1 == frozen:
+            x = jax.lax.stop_gradient(x)
     return norm(x, params["output_norm"], shape.norm_epsilon)
 
 

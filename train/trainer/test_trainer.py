@@ -118,13 +118,29 @@ def test_it_learns_a_handful_by_heart():
     state = learn.State(jax.tree.map(jnp.copy, own.params), rule.init(own.params))
     (batch,) = data.batches(examples(own), 4, 64)
     for _ in range(60):
-        state, _ = learn.step(state, own.embedding, SHAPE, rule, batch.arrays(), jnp.float32(1.0))
+        state, _ = learn.step(
+            state, own.embedding, SHAPE, rule, 0, batch.arrays(), jnp.float32(1.0)
+        )
 
     def right(params: dict[str, jax.Array]) -> int:
         return sum(ok for _, ok, _ in score.verdicts(params, own.embedding, SHAPE, [batch]))
 
     assert right(own.params) == 0
     assert right(state.params) == 5
+
+
+def test_frozen_layers_stay_as_they_are_and_the_others_learn():
+    own = run()
+    rule = learn.optimizer(3e-3, 5)
+    state = learn.State(jax.tree.map(jnp.copy, own.params), rule.init(own.params))
+    (batch,) = data.batches(examples(own), 4, 64)
+    for _ in range(5):
+        state, _ = learn.step(
+            state, own.embedding, SHAPE, rule, 1, batch.arrays(), jnp.float32(1.0)
+        )
+    same = {name: bool((state.params[name] == value).all()) for name, value in own.params.items()}
+    assert all(same[name] for name in same if name.startswith("blk.0."))
+    assert not any(same[name] for name in same if name.startswith("blk.1."))
 
 
 def test_known_patterns_come_less_often_but_come():

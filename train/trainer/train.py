@@ -31,6 +31,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--hold", type=float, default=0.6, help="part of the time before decay")
     parser.add_argument("--peak", type=float, default=5e-4)
     parser.add_argument("--end", type=float, default=0.0, help="last rate, as a part of the peak")
+    parser.add_argument("--frozen", type=int, default=0, help="first layers that learn nothing")
     parser.add_argument("--rows", type=int, default=12, help="rows of 128 tokens a step")
     parser.add_argument("--valid-minutes", type=float, default=10)
     parser.add_argument("--valid-count", type=int, default=400)
@@ -81,7 +82,7 @@ def main() -> None:
         now = time.monotonic()
         rate = rate_at((now - begin) / budget, args.hold, args.end)
         state, cost = learn.step(
-            state, run.embedding, run.shape, rule, batch.arrays(), jnp.float32(rate)
+            state, run.embedding, run.shape, rule, args.frozen, batch.arrays(), jnp.float32(rate)
         )
         cost = np.asarray(cost)[: len(batch.examples)]
         for example, loss in zip(batch.examples, cost, strict=True):
