@@ -81,6 +81,8 @@ objects! {
     0 Endpoint "endpoint"
     /// 64 bits that are set by some and waited for by others.
     1 Notification "notification"
+    /// Memory that several processes can reach.
+    2 Region "memory region"
     /// The processes that can be opened by name.
     3 Directory "directory"
     /// How processes end.
@@ -110,8 +112,10 @@ rights! {
     1 RECEIVE "receive on an endpoint, and answer"
     2 NOTIFY "set bits of a notification"
     3 WAIT "wait for what comes"
-    4 READ "look: open a name"
+    4 READ "look: open a name, map a region"
+    5 WRITE "map a region to change it"
     6 COPY "copy the handle, and pass it to others"
+    7 EXECUTE "map a region to run it"
 }
 
 impl Rights {
@@ -196,6 +200,6 @@ mod tests {
             }
         }
         assert_eq!(Rights::CALL.or(Rights::COPY).to_string(), "CALL COPY");
-        assert_eq!(Rights::from_bits(1 << 7), Rights::NONE);
+        assert_eq!(Rights::from_bits(1 << 8), Rights::NONE);
     }
 }

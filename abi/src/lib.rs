@@ -18,6 +18,7 @@ pub mod audit;
 pub mod bounded;
 pub mod console;
 pub mod describe;
+pub mod fault;
 pub mod handle;
 pub mod ipc;
 pub mod layout;
@@ -25,6 +26,7 @@ pub mod outcome;
 pub mod plan;
 #[cfg(any(test, feature = "std"))]
 pub mod reference;
+pub mod region;
 pub mod report;
 pub mod snapshot;
 pub mod syscall;
@@ -36,9 +38,11 @@ pub mod words;
 
 pub use action::{Action, ActionKind, Class, Field, FieldKind};
 pub use bounded::{List, Text};
+pub use fault::FaultKind;
 pub use handle::{Handle, ObjectKind, Rights};
 pub use outcome::{Effect, IntentEvent, Reason, Rejection};
 pub use plan::Plan;
+pub use region::Access;
 pub use snapshot::System;
 pub use target::{ProcessRef, Selector, Target};
 pub use value::{Bytes, Factor, Message, Name, Path, Percent, Pid, Sentence};

@@ -292,6 +292,22 @@ syscalls! {
     /// their own).
     23 Observe "observe" (what: u64, buffer: Buffer, from: u64) on None => "bytes"
         fails [NotPermitted Invalid TooLong];
+    /// Makes a memory region of so many zeroed pages. Its memory counts against
+    /// the caller's limit, and goes with the caller or its last handle. A page is
+    /// taken when it is first touched; if `pinned` is 1, all are taken at once,
+    /// in a row.
+    24 Region "region" (pages: u64, pinned: u64) on None => "handle"
+        fails [Invalid NoMemory Full];
+    /// Maps pages of a region from `first` on at an address, to be read
+    /// (`access` 0), changed (1) or run (2): as far as the handle's rights go. The
+    /// mapping ends when the caller has no handle with these rights any more.
+    25 Map "map" (region: Handle, address: u64, first: u64, pages: u64, access: u64)
+        on needs(ObjectKind::Region, Rights::NONE) => "0" fails [Invalid NotPermitted Full];
+    /// Ends the mapping that begins at an address.
+    26 Unmap "unmap" (address: u64) on None => "0" fails [Invalid];
+    /// Changes what the mapping that begins at an address is for.
+    27 Protect "protect" (region: Handle, address: u64, access: u64)
+        on needs(ObjectKind::Region, Rights::NONE) => "0" fails [Invalid NotPermitted];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.

@@ -48,6 +48,20 @@ const ROWS: &[(&str, &str, &str, &str, Option<u64>)] = &[
     ),
     ("map_page", "map one zeroed page", "734", "", Some(600)),
     (
+        "protect_page",
+        "protect one mapped page",
+        "734",
+        "",
+        Some(600),
+    ),
+    (
+        "page_fault",
+        "anonymous page fault",
+        "",
+        "6,918",
+        Some(1500),
+    ),
+    (
         "spawn_to_exit",
         "spawn to exit, waited for",
         "",

@@ -5,8 +5,10 @@ use proviso_hal::memory::Memory;
 use proviso_hal::power::Exit;
 use proviso_hal::space::KernelRoot;
 use proviso_hal::task::Task;
-use proviso_hal::{clock, heap, interrupts, power, serial, space, virtio};
-use proviso_kernel_core::machine::{Access, BadAddress, Machine, NoMemory, Trap, Words};
+use proviso_hal::{clock, heap, interrupts, power, region, serial, space, virtio};
+use proviso_kernel_core::machine::{
+    Access, BadAddress, Machine, NoMemory, RegionMemory, Trap, Words,
+};
 
 /// The processor, the memory and the devices.
 pub struct Hardware {
@@ -90,6 +92,63 @@ impl Machine for Hardware {
             limit_frames,
             keep_free,
         )
+    }
+
+    fn create_region(&mut self) -> Result<RegionMemory, NoMemory> {
+        region::create(&mut self.memory)
+    }
+
+    fn region_frames(&self, memory: RegionMemory) -> u64 {
+        region::held(memory)
+    }
+
+    fn pin_region(
+        &mut self,
+        memory: RegionMemory,
+        pages: u64,
+        allowed: u64,
+    ) -> Result<(), NoMemory> {
+        region::pin(&mut self.memory, memory, pages, allowed)
+    }
+
+    fn fill_region(
+        &mut self,
+        memory: RegionMemory,
+        page: u64,
+        allowed: u64,
+    ) -> Result<u64, NoMemory> {
+        region::fill(&mut self.memory, memory, page, allowed)
+    }
+
+    fn map_region(
+        &mut self,
+        task: &mut Task,
+        region: RegionMemory,
+        page: u64,
+        address: u64,
+        access: Access,
+        allowed: u64,
+    ) -> Result<(), NoMemory> {
+        task.space
+            .map_region(&mut self.memory, region, page, address, access, allowed)
+    }
+
+    fn protect_region(
+        &mut self,
+        task: &mut Task,
+        address: u64,
+        pages: u64,
+        access: Option<Access>,
+    ) {
+        task.space.protect_region(address, pages, access);
+    }
+
+    fn region_address(&self, memory: RegionMemory, page: u64) -> Option<u64> {
+        region::address(memory, page)
+    }
+
+    fn destroy_region(&mut self, memory: RegionMemory) -> u64 {
+        region::destroy(&mut self.memory, memory)
     }
 
     fn load(&mut self, task: &mut Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {

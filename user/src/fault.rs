@@ -86,8 +86,10 @@ impl Fault {
 /// A `ret`, but not where code may be.
 static DATA: [u8; 1] = [0xc3];
 
-fn read(address: u64) {
-    // SAFETY: the kernel ends the process here; if it did not, the value is dropped.
+/// Reads an address. Where nothing is mapped the kernel ends the process.
+pub fn read(address: u64) {
+    // SAFETY: a value that comes is dropped, and no device is mapped that a read
+    // would change.
     unsafe { asm!("mov {0:r}, [{0}]", inout(reg) address => _, options(nostack, readonly)) }
 }
 
@@ -150,6 +152,16 @@ fn bad_pointer() {
     };
     // SAFETY: the kernel is asked to read, not to write.
     let _ = unsafe { raw::call(Request::Write { text }) };
+}
+
+/// Sends a letter whose bytes lie at any address.
+///
+/// # Errors
+/// As for [`crate::Port::send`]. Where nothing is mapped the kernel ends the process.
+pub fn send_from(to: crate::Port, address: u64, length: u64) -> Result<(), crate::Error> {
+    let (endpoint, letter) = (to.0, Buffer { address, length });
+    // SAFETY: the kernel is asked to read, not to write.
+    unsafe { raw::call(Request::Send { endpoint, letter }) }.map(|_| ())
 }
 
 /// Memory that a storm lets the kernel write to; nobody reads it.

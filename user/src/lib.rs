@@ -30,6 +30,7 @@ pub mod intent;
 pub mod ipc;
 pub mod measure;
 pub mod output;
+pub mod region;
 pub mod start;
 pub mod system;
 
@@ -39,4 +40,5 @@ pub use intent::{Intent, submit_console, submit_plan, submit_sentence};
 pub use ipc::{Extras, Notification, Port, receive};
 pub use proviso_abi as abi;
 pub use proviso_abi::syscall::Error;
+pub use region::Region;
 pub use system::{clock, exit, sleep, yield_now};

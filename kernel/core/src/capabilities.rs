@@ -319,6 +319,16 @@ impl Capabilities {
         count
     }
 
+    /// Ends objects; the handles to them stay and say so.
+    pub fn bury_all(&mut self, is_meant: impl Fn(&Object) -> bool) {
+        for id in 0..self.objects.len() {
+            let is_over = |entry: &Entry| entry.first != NONE && is_meant(&entry.object);
+            if self.objects.get(id).is_some_and(is_over) {
+                self.bury(ObjectId(id as u32));
+            }
+        }
+    }
+
     /// An object that exists.
     #[must_use]
     pub fn object(&self, id: ObjectId) -> Option<&Object> {
@@ -352,6 +362,14 @@ impl Capabilities {
                 .is_some_and(|slot| slot.content != Content::Free)
         };
         self.slots_of(table).filter(used).count()
+    }
+
+    /// Every object that exists.
+    #[cfg(test)]
+    pub fn living_objects(&self) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let living = |(_, entry): &(usize, &Entry)| entry.first != NONE;
+        let objects = self.objects.iter().enumerate().filter(living);
+        objects.map(|(id, entry)| (ObjectId(id as u32), &entry.object))
     }
 
     /// Objects that exist.

@@ -40,6 +40,7 @@ impl<M: Machine> Kernel<M> {
             return;
         };
         let handles = process.handles.take();
+        self.dissolve_all_of(machine, pid);
         // Whoever else receives there goes on, but not with the letters of the
         // next life.
         if let Some(home) = self.home_of(pid)

@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 use proviso_abi::Pid;
 use proviso_abi::words::ShutdownMode;
 
-use crate::machine::{Access, BadAddress, Machine, NoMemory, Trap};
+use crate::machine::{Access, BadAddress, Machine, NoMemory, RegionMemory, Trap};
 
 const PAGE: u64 = 4096;
 /// Time between two ticks.
@@ -30,9 +30,28 @@ pub struct FakeTask {
     pub start: (u64, u64, [u64; 3]),
     pages: BTreeMap<u64, (Access, Vec<u8>)>,
     tables: BTreeSet<(u32, u64)>,
+    /// Pages of regions: access, region, page.
+    shared: BTreeMap<u64, (Access, u64, u64)>,
 }
 
 impl FakeTask {
+    fn access(&self, page: u64) -> Option<Access> {
+        let own = self.pages.get(&page).map(|(access, _)| *access);
+        own.or_else(|| self.shared.get(&page).map(|(access, ..)| *access))
+    }
+
+    /// Whether it reaches any page of a region.
+    pub fn reaches(&self, region: u64) -> bool {
+        self.shared.values().any(|(_, of, _)| *of == region)
+    }
+
+    /// The regions that it reaches, once for each page.
+    pub fn regions(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.shared
+            .values()
+            .map(|(_, region, page)| (*region, *page))
+    }
+
     fn held(&self) -> u64 {
         1 + (self.pages.len() + self.tables.len()) as u64
     }
@@ -45,19 +64,12 @@ impl FakeTask {
     ) -> Result<(), BadAddress> {
         for offset in 0..length as u64 {
             let at = address.checked_add(offset).ok_or(BadAddress)?;
-            let (access, _) = self.pages.get(&(at / PAGE)).ok_or(BadAddress)?;
-            if !is_ok(*access) {
+            let access = self.access(at / PAGE).ok_or(BadAddress)?;
+            if !is_ok(access) {
                 return Err(BadAddress);
             }
         }
         Ok(())
-    }
-
-    fn put(&mut self, address: u64, bytes: &[u8]) {
-        for (offset, byte) in bytes.iter().enumerate() {
-            let at = address + offset as u64;
-            self.pages.get_mut(&(at / PAGE)).unwrap().1[(at % PAGE) as usize] = *byte;
-        }
     }
 
     /// Takes a page away, as no call does today but sharing may do one day.
@@ -66,6 +78,14 @@ impl FakeTask {
             *access = Access::Execute;
         }
     }
+}
+
+/// A region's pages; one frame more for its root, and one for each 512 pages.
+type FakeRegion = BTreeMap<u64, Vec<u8>>;
+
+fn region_held(pages: &FakeRegion) -> u64 {
+    let tables: BTreeSet<u64> = pages.keys().map(|page| page / 512).collect();
+    1 + (tables.len() + pages.len()) as u64
 }
 
 /// The pretended machine.
@@ -83,6 +103,9 @@ pub struct FakeMachine {
     pub ran: Vec<Pid>,
     /// So many more mappings succeed.
     pub maps_left: Option<u64>,
+    /// Regions that exist, by number. To use one that does not is a failure.
+    pub regions: BTreeMap<u64, FakeRegion>,
+    next_region: u64,
     pub typed: VecDeque<u8>,
     pub console: Vec<u8>,
     pub from_agent: VecDeque<u8>,
@@ -101,11 +124,28 @@ impl FakeMachine {
             scripts: BTreeMap::new(),
             ran: Vec::new(),
             maps_left: None,
+            regions: BTreeMap::new(),
+            next_region: 1,
             typed: VecDeque::new(),
             console: Vec::new(),
             from_agent: VecDeque::new(),
             to_agent: Vec::new(),
             is_agent_reachable: true,
+        }
+    }
+
+    /// The byte of a task's memory at an address.
+    fn byte<'a>(&'a mut self, task: &'a mut FakeTask, at: u64) -> &'a mut u8 {
+        let page = match task.shared.get(&(at / PAGE)) {
+            Some((_, region, page)) => self.regions.get_mut(region).unwrap().get_mut(page),
+            None => task.pages.get_mut(&(at / PAGE)).map(|(_, page)| page),
+        };
+        &mut page.unwrap()[(at % PAGE) as usize]
+    }
+
+    fn put(&mut self, task: &mut FakeTask, address: u64, bytes: &[u8]) {
+        for (at, byte) in (address..).zip(bytes) {
+            *self.byte(task, at) = *byte;
         }
     }
 
@@ -190,9 +230,109 @@ impl Machine for FakeMachine {
         Ok(())
     }
 
+    fn create_region(&mut self) -> Result<RegionMemory, NoMemory> {
+        self.free = self.free.checked_sub(1).ok_or(NoMemory)?;
+        let number = self.next_region;
+        self.next_region += 1;
+        self.regions.insert(number, FakeRegion::new());
+        Ok(RegionMemory(number))
+    }
+
+    fn region_frames(&self, region: RegionMemory) -> u64 {
+        region_held(&self.regions[&region.0])
+    }
+
+    fn pin_region(
+        &mut self,
+        region: RegionMemory,
+        pages: u64,
+        allowed: u64,
+    ) -> Result<(), NoMemory> {
+        if pages + 1 > allowed.min(self.free) {
+            return Err(NoMemory);
+        }
+        for page in 0..pages {
+            self.fill_region(region, page, allowed)?;
+        }
+        Ok(())
+    }
+
+    fn fill_region(
+        &mut self,
+        region: RegionMemory,
+        page: u64,
+        allowed: u64,
+    ) -> Result<u64, NoMemory> {
+        let pages = self
+            .regions
+            .get_mut(&region.0)
+            .expect("a region that exists");
+        let before = region_held(pages);
+        let is_new = !pages.contains_key(&page);
+        pages.entry(page).or_insert_with(|| vec![0; PAGE as usize]);
+        let taken = region_held(pages) - before;
+        if taken > allowed.min(self.free) {
+            assert!(is_new);
+            pages.remove(&page);
+            return Err(NoMemory);
+        }
+        self.free -= taken;
+        Ok(taken)
+    }
+
+    fn map_region(
+        &mut self,
+        task: &mut FakeTask,
+        region: RegionMemory,
+        page: u64,
+        address: u64,
+        access: Access,
+        allowed: u64,
+    ) -> Result<(), NoMemory> {
+        assert!(self.regions[&region.0].contains_key(&page), "is filled");
+        let at = address / PAGE;
+        assert!(!task.pages.contains_key(&at), "the task's own page");
+        let tables: BTreeSet<_> = [9, 18, 27].map(|shift| (shift, at >> shift)).into();
+        let needed = tables.difference(&task.tables).count() as u64;
+        if needed > allowed.min(self.free) {
+            return Err(NoMemory);
+        }
+        self.free -= needed;
+        task.tables.extend(tables);
+        task.shared.insert(at, (access, region.0, page));
+        Ok(())
+    }
+
+    fn protect_region(
+        &mut self,
+        task: &mut FakeTask,
+        address: u64,
+        pages: u64,
+        access: Option<Access>,
+    ) {
+        for at in address / PAGE..address / PAGE + pages {
+            match (access, task.shared.get_mut(&at)) {
+                (Some(access), Some(entry)) => entry.0 = access,
+                (None, Some(_)) => drop(task.shared.remove(&at)),
+                (_, None) => {}
+            }
+        }
+    }
+
+    fn region_address(&self, region: RegionMemory, page: u64) -> Option<u64> {
+        let is_there = self.regions[&region.0].contains_key(&page);
+        is_there.then(|| (region.0 << 32) + page * PAGE)
+    }
+
+    fn destroy_region(&mut self, region: RegionMemory) -> u64 {
+        let pages = self.regions.remove(&region.0).expect("destroyed once");
+        self.free += region_held(&pages);
+        region_held(&pages)
+    }
+
     fn load(&mut self, task: &mut FakeTask, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
         task.bytes(address, bytes.len(), |_| true)?;
-        task.put(address, bytes);
+        self.put(task, address, bytes);
         Ok(())
     }
 
@@ -200,7 +340,11 @@ impl Machine for FakeMachine {
         task.bytes(address, buffer.len(), |_| true)?;
         for (offset, byte) in buffer.iter_mut().enumerate() {
             let at = address + offset as u64;
-            *byte = task.pages[&(at / PAGE)].1[(at % PAGE) as usize];
+            let page = match task.shared.get(&(at / PAGE)) {
+                Some((_, region, page)) => &self.regions[region][page],
+                None => &task.pages[&(at / PAGE)].1,
+            };
+            *byte = page[(at % PAGE) as usize];
         }
         Ok(())
     }
@@ -212,7 +356,7 @@ impl Machine for FakeMachine {
         bytes: &[u8],
     ) -> Result<(), BadAddress> {
         task.bytes(address, bytes.len(), |access| access == Access::Write)?;
-        task.put(address, bytes);
+        self.put(task, address, bytes);
         Ok(())
     }
 

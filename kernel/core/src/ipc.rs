@@ -332,6 +332,10 @@ impl<M: Machine> Kernel<M> {
     /// Ends the waits for objects that died.
     pub(crate) fn tell_of_dead_objects(&mut self, machine: &mut M) {
         while let Some(id) = self.capabilities.take_dead() {
+            if let Some(Object::Region(region)) = self.capabilities.object(id).copied() {
+                self.dissolve(machine, id, region);
+                continue;
+            }
             // Its number is used again, and then for another's endpoint.
             if let Some(home) = self.endpoint(id).and_then(|it| it.home)
                 && let Some(process) = self.table.get_mut(home)

@@ -8,7 +8,7 @@
 //!
 //! | what | bound | at most |
 //! |---|---|---|
-//! | a process | 8 letters of 256 bytes, 8 arguments of 64, 204 bytes of output, 16 handles and objects, its row in a view and a plan's dry run | 6.5 KiB |
+//! | a process | 8 letters of 256 bytes, 8 arguments of 64, 204 bytes of output, 16 handles and objects, 8 mappings, its row in a view and a plan's dry run | 6.5 KiB |
 //! | processes | as many as then fit, [`most_living`] (77 in 2 MiB, 1,020 in 8 MiB) | the rest |
 //! | trace | 2,048 records of 24 bytes | 48 KiB |
 //! | log | 256 lines of 512 bytes | 150 KiB |
@@ -232,18 +232,12 @@ impl<M: Machine> Kernel<M> {
                 self.syscall(machine, pid, number, arguments);
             }
             Trap::Fault {
-                what,
+                kind,
                 instruction,
                 address,
             } => {
                 self.trace.note(now, pid, TraceKind::Fault, instruction);
-                self.crash(
-                    machine,
-                    pid,
-                    format_args!("{what}"),
-                    Some(instruction),
-                    address,
-                );
+                self.fault(machine, pid, kind, instruction, address);
             }
         }
     }

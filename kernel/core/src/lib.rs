@@ -37,6 +37,7 @@ pub mod process;
 pub mod program;
 mod question;
 pub mod rate;
+mod regions;
 pub mod relations;
 mod rounds;
 pub mod rules;

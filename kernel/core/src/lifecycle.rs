@@ -61,6 +61,8 @@ impl<M: Machine> Kernel<M> {
             inherited: Priority::Idle,
             output: Output::default(),
             heap_pages: 0,
+            region_frames: 0,
+            mappings: Vec::new(),
             cpu: CpuMeter::default(),
             cpu_cap: CpuCap::default(),
             started_ns: now,

@@ -4,6 +4,8 @@
 //! a pretended machine. Nothing here can panic on what a process or the agent
 //! chose: such values come in as numbers and leave as errors.
 
+pub use proviso_abi::fault::FaultKind;
+pub use proviso_abi::region::Access;
 pub use proviso_abi::syscall::{REGISTERS, Words};
 use proviso_abi::words::ShutdownMode;
 
@@ -16,16 +18,10 @@ pub struct NoMemory;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadAddress;
 
-/// What a process may do with a page. Writable pages are never executable.
+/// The memory of a region, by the machine's number for it. Valid from
+/// [`Machine::create_region`] until [`Machine::destroy_region`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Look.
-    Read,
-    /// Look and change.
-    Write,
-    /// Look and run.
-    Execute,
-}
+pub struct RegionMemory(pub u64);
 
 /// Why a process gave up the processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +37,8 @@ pub enum Trap {
     },
     /// It did something the processor refuses.
     Fault {
-        /// What, in words: `page fault (write)`, `division by zero`, ...
-        what: &'static str,
+        /// What.
+        kind: FaultKind,
         /// The instruction.
         instruction: u64,
         /// The address the fault is about, if it has one.
@@ -98,6 +94,62 @@ pub trait Machine {
         limit_frames: u64,
         keep_free: u64,
     ) -> Result<(), NoMemory>;
+    /// Memory for a region, which holds one frame so far.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is none.
+    fn create_region(&mut self) -> Result<RegionMemory, NoMemory>;
+    /// Frames that a region holds, its tables included.
+    fn region_frames(&self, region: RegionMemory) -> u64;
+    /// Fills the first `pages` pages of an empty region with frames in a row.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is no such row, or it takes more than `allowed`.
+    fn pin_region(
+        &mut self,
+        region: RegionMemory,
+        pages: u64,
+        allowed: u64,
+    ) -> Result<(), NoMemory>;
+    /// Sees to it that a region has a page, zeroed at first; how many frames
+    /// were taken.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if it takes more than `allowed`; then nothing was taken.
+    fn fill_region(
+        &mut self,
+        region: RegionMemory,
+        page: u64,
+        allowed: u64,
+    ) -> Result<u64, NoMemory>;
+    /// Lets a task reach a page that a region has. The task may hold `allowed`
+    /// more frames, for its tables.
+    ///
+    /// # Errors
+    /// [`NoMemory`]; then nothing has changed.
+    fn map_region(
+        &mut self,
+        task: &mut Self::Task,
+        region: RegionMemory,
+        page: u64,
+        address: u64,
+        access: Access,
+        allowed: u64,
+    ) -> Result<(), NoMemory>;
+    /// Changes what a task may do with pages of regions, or (`None`) takes them
+    /// away. Pages that it does not reach stay so.
+    fn protect_region(
+        &mut self,
+        task: &mut Self::Task,
+        address: u64,
+        pages: u64,
+        access: Option<Access>,
+    );
+    /// The physical address of a page that a region has.
+    fn region_address(&self, region: RegionMemory, page: u64) -> Option<u64>;
+    /// Gives back every frame of a region, which no task reaches any more; how
+    /// many that were.
+    fn destroy_region(&mut self, region: RegionMemory) -> u64;
     /// Writes to mapped pages whatever their access: how programs are loaded.
     ///
     /// # Errors

@@ -41,11 +41,7 @@ pub fn free_frames<M: Machine>(machine: &M) -> u64 {
 pub fn report<M: Machine>(machine: &M, table: &Table<M::Task>) -> MemoryReport {
     let (total, kernel) = machine.total_frames();
     let (heap_used, heap) = machine.heap_bytes();
-    let processes: u64 = table
-        .iter()
-        .filter_map(|p| p.task.as_ref())
-        .map(|task| machine.frames_of(task))
-        .sum();
+    let processes: u64 = table.iter().map(|process| process.frames(machine)).sum();
     let free = free_frames(machine);
     MemoryReport {
         total: bytes(total),

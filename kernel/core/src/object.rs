@@ -2,6 +2,8 @@
 
 use proviso_abi::{ObjectKind, Pid};
 
+use crate::machine::RegionMemory;
+
 /// The number of an object. It may be used again once the object is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ObjectId(pub(crate) u32);
@@ -13,6 +15,8 @@ pub enum Object {
     Endpoint(Endpoint),
     /// Bits that are set by some and waited for by others.
     Notification(Notification),
+    /// Memory.
+    Region(Region),
     /// The processes that can be opened by name.
     Directory,
     /// How processes end.
@@ -42,6 +46,18 @@ pub struct Notification {
     pub waiter: Option<Pid>,
 }
 
+/// Memory that several processes can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Who made it. Its frames are on this one's account, so it ends with them:
+    /// memory that nobody answers for would be a way around every limit.
+    pub owner: Pid,
+    /// How many pages it has, filled or not.
+    pub pages: u32,
+    /// Where they are.
+    pub memory: RegionMemory,
+}
+
 impl Object {
     /// An endpoint of this process's.
     #[must_use]
@@ -60,6 +76,7 @@ impl Object {
         match self {
             Self::Endpoint(_) => ObjectKind::Endpoint,
             Self::Notification(_) => ObjectKind::Notification,
+            Self::Region(_) => ObjectKind::Region,
             Self::Directory => ObjectKind::Directory,
             Self::Ends => ObjectKind::Ends,
         }

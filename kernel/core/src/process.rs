@@ -14,9 +14,11 @@ use crate::capabilities::TableId;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::CpuCap;
 use crate::ipc::Message;
+use crate::machine::Machine;
 use crate::mailbox::Mailbox;
 use crate::object::ObjectId;
 use crate::output::Output;
+use crate::regions::Mapping;
 use crate::user_slice::UserSlice;
 use crate::view::UserId;
 
@@ -155,6 +157,10 @@ pub struct Process<T> {
     pub output: Output,
     /// Pages of its heap.
     pub heap_pages: u64,
+    /// Frames of the regions that it made.
+    pub region_frames: u64,
+    /// Where it has mapped regions.
+    pub mappings: Vec<Mapping>,
     /// Processor time of all its lives.
     pub cpu: CpuMeter,
     /// How much of the processor it may have.
@@ -205,6 +211,13 @@ impl<T> Process<T> {
         self.limit.0 / PAGE
     }
 
+    /// Frames on its account: what its task holds, and its regions.
+    #[must_use]
+    pub fn frames<M: Machine<Task = T>>(&self, machine: &M) -> u64 {
+        let task = self.task.as_ref().map_or(0, |task| machine.frames_of(task));
+        task.saturating_add(self.region_frames)
+    }
+
     /// Its arguments as it gets them: joined by NUL bytes.
     #[must_use]
     pub fn joined_args(args: &[Argument]) -> String {
@@ -228,5 +241,7 @@ impl<T> Process<T> {
         self.inherited = Priority::Idle;
         self.output = Output::default();
         self.heap_pages = 0;
+        self.region_frames = 0;
+        self.mappings = Vec::new();
     }
 }

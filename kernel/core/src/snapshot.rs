@@ -112,12 +112,7 @@ impl<M: Machine> Kernel<M> {
             state: self.state(process),
             priority: process.priority,
             cpu: process.cpu.share(machine.now_ns()),
-            memory: memory::bytes(
-                process
-                    .task
-                    .as_ref()
-                    .map_or(0, |task| machine.frames_of(task)),
-            ),
+            memory: memory::bytes(process.frames(machine)),
             limit: process.limit,
         }
     }

@@ -167,8 +167,12 @@ impl<M: Machine> Kernel<M> {
             }
             Request::Close { handle } => {
                 let table = self.handles(pid)?;
+                let found = self.capabilities.find(table, handle);
                 self.capabilities.close(table, handle)?;
                 self.tell_of_dead_objects(machine);
+                if let Ok(found) = found {
+                    self.end_unfounded_mappings(machine, found.object);
+                }
                 Ok(Flow::Done(0))
             }
             Request::Revoke { .. } => {
@@ -176,12 +180,34 @@ impl<M: Machine> Kernel<M> {
                 let count = self.capabilities.revoke(found.slot);
                 self.tell_of_dead_objects(machine);
                 self.end_unfounded_waits(machine, found.object);
+                self.end_unfounded_mappings(machine, found.object);
                 Ok(Flow::Done(count))
             }
             Request::Count { counter: 0 } => Ok(Flow::Done(machine.space_switches())),
             Request::Count { .. } => Err(Error::Invalid.into()),
             Request::Notify { bits, .. } => self.sys_notify(machine, found()?, bits),
             Request::Wait { timeout_ns, .. } => self.sys_wait(pid, found()?, timeout_ns),
+            Request::Region { pages, pinned } => {
+                let handle = self.create_region(machine, pid, pages, pinned)?;
+                Ok(Flow::Done(handle.0))
+            }
+            Request::Map {
+                address,
+                first,
+                pages,
+                access,
+                ..
+            } => {
+                let place = [address, first, pages, access];
+                Ok(Flow::Done(self.map_region(pid, found()?, place)?))
+            }
+            Request::Unmap { address } => Ok(Flow::Done(self.unmap_region(machine, pid, address)?)),
+            Request::Protect {
+                address, access, ..
+            } => {
+                let done = self.protect_region(machine, pid, found()?, address, access)?;
+                Ok(Flow::Done(done))
+            }
             Request::Observe { what, buffer, from } => {
                 self.sys_observe(machine, pid, what, slice(buffer)?, from)
             }
@@ -231,7 +257,7 @@ impl<M: Machine> Kernel<M> {
         let pages = bytes.div_ceil(PAGE);
         let keep_free = self.keep_free(machine, pid);
         let process = self.table.get_mut(pid).ok_or(Error::NoSuchProcess)?;
-        let limit = process.limit_frames();
+        let limit = process.limit_frames().saturating_sub(process.region_frames);
         let address = HEAP_BASE + process.heap_pages * PAGE;
         let total = process.heap_pages.saturating_add(pages);
         // The first bound keeps the heap's addresses its own, the second spares
@@ -332,7 +358,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The envelope of a call; address 0 is an empty one.
-    fn envelope(&self, machine: &M, pid: Pid, at: EnvelopeAt) -> Result<Envelope, Stop> {
+    fn envelope(&mut self, machine: &mut M, pid: Pid, at: EnvelopeAt) -> Result<Envelope, Stop> {
         if at.0 == 0 {
             return Ok(Envelope::EMPTY);
         }

@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use proviso_abi::layout::PAGE;
 use proviso_abi::syscall::{Error, MAX_BUFFER};
 
 use crate::machine::{BadAddress, Machine};
@@ -46,6 +47,13 @@ impl UserSlice {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.length == 0
+    }
+
+    /// The addresses of its pages.
+    pub fn pages(self) -> impl Iterator<Item = u64> {
+        let first = self.address & !(PAGE.wrapping_sub(1));
+        let end = self.address.saturating_add(self.length as u64);
+        (first..end).step_by(PAGE as usize)
     }
 
     /// Reads all of it.

@@ -7,7 +7,7 @@ use proviso_abi::syscall::Error;
 use proviso_abi::wire::IntentId;
 
 use crate::kernel::Kernel;
-use crate::machine::{BadAddress, Machine};
+use crate::machine::{Access, BadAddress, Machine};
 use crate::object::{Object, ObjectId};
 use crate::process::{Event, Process, Wait};
 use crate::user_slice::UserSlice;
@@ -162,17 +162,36 @@ impl<M: Machine> Kernel<M> {
 
     /// Reads memory of a process.
     pub(crate) fn copy_in(
-        &self,
-        machine: &M,
+        &mut self,
+        machine: &mut M,
         pid: Pid,
         slice: UserSlice,
     ) -> Result<Vec<u8>, BadAddress> {
-        let task = self
-            .table
-            .get(pid)
-            .and_then(|process| process.task.as_ref())
-            .ok_or(BadAddress)?;
-        slice.read(machine, task)
+        self.with_pages(machine, pid, slice, Access::Read, |task, machine| {
+            slice.read(machine, task)
+        })
+    }
+
+    /// Does something with memory of a process; once more, if it failed for
+    /// pages of regions that nobody had touched yet.
+    fn with_pages<T>(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        slice: UserSlice,
+        wanted: Access,
+        action: impl Fn(&mut M::Task, &mut M) -> Result<T, BadAddress>,
+    ) -> Result<T, BadAddress> {
+        let attempt = |kernel: &mut Self, machine: &mut M| {
+            let process = kernel.table.get_mut(pid).ok_or(BadAddress)?;
+            action(process.task.as_mut().ok_or(BadAddress)?, machine)
+        };
+        match attempt(self, machine) {
+            Err(BadAddress) if self.touch_all(machine, pid, slice, wanted) => {
+                attempt(self, machine)
+            }
+            done => done,
+        }
     }
 
     /// Writes to a process; how many bytes it was, or that they do not fit.
@@ -183,12 +202,9 @@ impl<M: Machine> Kernel<M> {
         buffer: UserSlice,
         bytes: &[u8],
     ) -> Result<Answer, BadAddress> {
-        let task = self
-            .table
-            .get_mut(pid)
-            .and_then(|process| process.task.as_mut())
-            .ok_or(BadAddress)?;
-        let fits = buffer.write(machine, task, bytes)?;
+        let fits = self.with_pages(machine, pid, buffer, Access::Write, |task, machine| {
+            buffer.write(machine, task, bytes)
+        })?;
         Ok(fits.map(|()| bytes.len() as u64))
     }
 

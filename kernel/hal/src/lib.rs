@@ -21,6 +21,7 @@ pub mod memory;
 pub mod pci;
 pub mod power;
 pub mod processor;
+pub mod region;
 pub mod serial;
 pub mod space;
 pub mod task;

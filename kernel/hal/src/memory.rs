@@ -116,15 +116,24 @@ impl Memory {
         Ok(frame)
     }
 
+    /// Takes zeroed frames in a row.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there are not so many in a row.
+    pub(crate) fn take_row(&mut self, count: usize) -> Result<FrameNumber, NoMemory> {
+        let first = self.frames.take_contiguous(count).ok_or(NoMemory)?;
+        (first..first + count).for_each(|frame| zero(FrameNumber(frame)));
+        Ok(FrameNumber(first))
+    }
+
     /// Takes zeroed frames in a row for a device, for good.
     ///
     /// # Errors
     /// [`NoMemory`] if there are not so many in a row.
     pub(crate) fn take_for_device(&mut self, count: usize) -> Result<FrameNumber, NoMemory> {
-        let first = self.frames.take_contiguous(count).ok_or(NoMemory)?;
-        (first..first + count).for_each(|frame| zero(FrameNumber(frame)));
+        let first = self.take_row(count)?;
         self.kernel += count as u64;
-        Ok(FrameNumber(first))
+        Ok(first)
     }
 
     /// Gives a frame back.

@@ -15,17 +15,20 @@ use x86_64::structures::paging::{PageTable, PageTableFlags as Flags, PhysFrame};
 use crate::memory::{FRAME, FrameNumber, Memory, pointer};
 
 /// User addresses end here.
-const USER_END: u64 = 0x0000_8000_0000_0000;
+pub(crate) const USER_END: u64 = 0x0000_8000_0000_0000;
 /// Entries of the top table that belong to the process.
 const USER_ENTRIES: usize = 256;
 /// Levels of tables; level 1 holds the pages.
-const LEVELS: u32 = 4;
+pub(crate) const LEVELS: u32 = 4;
+/// Marks a page that is a region's, in a bit that the processor ignores (Intel
+/// SDM vol. 3A, table 4-20).
+pub(crate) const SHARED: Flags = Flags::BIT_9;
 
 /// An address space. Dropping it without [`Space::destroy`] loses its frames.
 #[derive(Debug)]
 pub struct Space {
-    root: FrameNumber,
-    held: u64,
+    pub(crate) root: FrameNumber,
+    pub(crate) held: u64,
 }
 
 /// Writes of CR3 since boot.
@@ -38,25 +41,25 @@ pub fn switches() -> u64 {
 }
 
 /// The part of an address that picks the entry in a table of a level.
-fn index(address: u64, level: u32) -> usize {
+pub(crate) fn index(address: u64, level: u32) -> usize {
     (address >> (12 + 9 * (level - 1)) & 0x1ff) as usize
 }
 
-fn table<'a>(frame: FrameNumber) -> &'a mut PageTable {
+pub(crate) fn table<'a>(frame: FrameNumber) -> &'a mut PageTable {
     // SAFETY: 1. Only frames that are page tables come here: roots, and entries
     // above level 1. 2. One processor, and no two references to a table are
     // used at once: each is used up before the next is made.
     unsafe { &mut *pointer(frame.address()).cast::<PageTable>() }
 }
 
-fn frame_of(entry: &PageTableEntry) -> Option<FrameNumber> {
+pub(crate) fn frame_of(entry: &PageTableEntry) -> Option<FrameNumber> {
     entry
         .flags()
         .contains(Flags::PRESENT)
         .then(|| FrameNumber((entry.addr().as_u64() / FRAME) as usize))
 }
 
-fn page_flags(access: Access) -> Flags {
+pub(crate) fn page_flags(access: Access) -> Flags {
     let flags = Flags::PRESENT | Flags::USER_ACCESSIBLE;
     match access {
         Access::Read => flags | Flags::NO_EXECUTE,
@@ -126,7 +129,7 @@ impl Space {
     }
 
     /// How many tables a mapping of this range would add.
-    fn missing_tables(&self, address: u64, end: u64) -> u64 {
+    pub(crate) fn missing_tables(&self, address: u64, end: u64) -> u64 {
         let mut missing = 0;
         for level in 1..LEVELS {
             // One table of this level spans so many bytes.
@@ -141,32 +144,15 @@ impl Space {
     }
 
     /// The table of a level that is responsible for an address.
-    fn table_at(&self, address: u64, level: u32) -> Option<FrameNumber> {
-        (level + 1..=LEVELS)
-            .rev()
-            .try_fold(self.root, |frame, above| {
-                frame_of(&table(frame)[index(address, above)])
-            })
+    pub(crate) fn table_at(&self, address: u64, level: u32) -> Option<FrameNumber> {
+        table_under(self.root, LEVELS, level, address)
     }
 
     fn map_page(&mut self, memory: &mut Memory, page: u64, flags: Flags) -> Result<(), NoMemory> {
-        let mut at = self.root;
-        for level in (2..=LEVELS).rev() {
-            let slot = index(page, level);
-            at = match frame_of(&table(at)[slot]) {
-                Some(next) => next,
-                None => {
-                    let next = memory.take()?;
-                    self.held += 1;
-                    let flags = Flags::PRESENT | Flags::WRITABLE | Flags::USER_ACCESSIBLE;
-                    table(at)[slot].set_addr(PhysAddr::new(next.address()), flags);
-                    next
-                }
-            };
-        }
+        let entry = leaf(memory, self.root, LEVELS, page, &mut self.held)?;
         let frame = memory.take()?;
         self.held += 1;
-        table(at)[index(page, 1)].set_addr(PhysAddr::new(frame.address()), flags);
+        entry.set_addr(PhysAddr::new(frame.address()), flags);
         Ok(())
     }
 
@@ -269,11 +255,51 @@ impl Space {
     }
 }
 
-/// Gives back a table and everything below it; how many frames that was.
-fn give_back_table(memory: &mut Memory, frame: FrameNumber, level: u32) -> u64 {
+/// The table of a level that is responsible for an address, under a root.
+pub(crate) fn table_under(
+    root: FrameNumber,
+    top: u32,
+    level: u32,
+    address: u64,
+) -> Option<FrameNumber> {
+    (level + 1..=top).rev().try_fold(root, |frame, above| {
+        frame_of(&table(frame)[index(address, above)])
+    })
+}
+
+/// The entry of a page, in tables that are made where they are missing and added
+/// to what their owner holds.
+pub(crate) fn leaf<'a>(
+    memory: &mut Memory,
+    root: FrameNumber,
+    top: u32,
+    page: u64,
+    held: &mut u64,
+) -> Result<&'a mut PageTableEntry, NoMemory> {
+    let mut at = root;
+    for level in (2..=top).rev() {
+        let slot = index(page, level);
+        at = match frame_of(&table(at)[slot]) {
+            Some(next) => next,
+            None => {
+                let next = memory.take()?;
+                *held += 1;
+                let flags = Flags::PRESENT | Flags::WRITABLE | Flags::USER_ACCESSIBLE;
+                table(at)[slot].set_addr(PhysAddr::new(next.address()), flags);
+                next
+            }
+        };
+    }
+    Ok(&mut table(at)[index(page, 1)])
+}
+
+/// Gives back a table and everything below it but what is a region's; how many
+/// frames that was.
+pub(crate) fn give_back_table(memory: &mut Memory, frame: FrameNumber, level: u32) -> u64 {
     let mut given = 1;
     for slot in 0..512 {
-        if let Some(below) = frame_of(&table(frame)[slot]) {
+        let entry = &table(frame)[slot];
+        if let Some(below) = frame_of(entry).filter(|_| !entry.flags().contains(SHARED)) {
             if level > 1 {
                 given += give_back_table(memory, below, level - 1);
             } else {
@@ -299,7 +325,7 @@ impl KernelRoot {
 }
 
 /// The root of the tables in force; every root has the kernel's half.
-fn kernel_root() -> FrameNumber {
+pub(crate) fn kernel_root() -> FrameNumber {
     FrameNumber((Cr3::read().0.start_address().as_u64() / FRAME) as usize)
 }
 

@@ -2,7 +2,7 @@
 
 use core::cell::UnsafeCell;
 
-use proviso_kernel_core::machine::Trap;
+use proviso_kernel_core::machine::{FaultKind, Trap};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::registers::control::Cr2;
@@ -113,39 +113,31 @@ fn decode(context: &Context) -> Trap {
             Trap::Interrupt
         }
         vector => Trap::Fault {
-            what: fault_name(vector, context.error),
+            kind: fault_kind(vector, context.error),
             instruction: context.instruction(),
             address: (vector == PAGE_FAULT).then(Cr2::read_raw),
         },
     }
 }
 
-/// The processor's exceptions in words (Intel SDM vol. 3A, table 6-1).
-fn fault_name(vector: u64, error: u64) -> &'static str {
+/// The processor's exceptions (Intel SDM vol. 3A, table 6-1).
+fn fault_kind(vector: u64, error: u64) -> FaultKind {
     match vector {
-        0 => "division by zero",
-        1 => "debug trap",
-        2 => "non-maskable interrupt",
-        3 => "breakpoint",
-        4 => "overflow trap",
-        5 => "bound exceeded",
-        6 => "undefined instruction",
-        7 => "floating point used",
-        8 => "double fault",
-        10 => "invalid task state",
-        11 => "segment not present",
-        12 => "stack segment fault",
-        13 => "general protection fault",
+        0 => FaultKind::Division,
+        1 => FaultKind::Debug,
+        BREAKPOINT => FaultKind::Breakpoint,
+        4 => FaultKind::Overflow,
+        5 => FaultKind::Bounds,
+        6 => FaultKind::Instruction,
+        7 | 16 | 19 => FaultKind::FloatingPoint,
+        10..=12 => FaultKind::Segment,
+        13 => FaultKind::Protection,
         // The error code's bits: present, write, user, reserved, fetch.
-        PAGE_FAULT if error & 0x10 != 0 => "page fault (execute)",
-        PAGE_FAULT if error & 0x2 != 0 => "page fault (write)",
-        PAGE_FAULT => "page fault (read)",
-        16 => "floating-point error",
-        17 => "misaligned access",
-        18 => "machine check",
-        19 => "SIMD error",
-        21 => "control protection fault",
-        _ => "processor exception",
+        PAGE_FAULT if error & 0x10 != 0 => FaultKind::PageExecute,
+        PAGE_FAULT if error & 0x2 != 0 => FaultKind::PageWrite,
+        PAGE_FAULT => FaultKind::PageRead,
+        17 => FaultKind::Alignment,
+        _ => FaultKind::Other,
     }
 }
 
@@ -155,15 +147,15 @@ pub(crate) extern "sysv64" fn in_kernel(frame: &KernelFrame) {
         interrupts::handle((frame.vector - FIRST_INTERRUPT) as u8);
         return;
     }
-    let name = fault_name(frame.vector, frame.error);
-    let (rip, error) = (frame.rip, frame.error);
+    let name = fault_kind(frame.vector, frame.error).name();
+    let (vector, rip, error) = (frame.vector, frame.rip, frame.error);
     match frame.vector {
         // Mostly a fault that could not be reported because the stack is used
         // up; the address is then one in the guard page below it.
         DOUBLE_FAULT => {
             let address = Cr2::read_raw();
             epitaph::end(format_args!(
-                "kernel {name} at {rip:#x}, last page fault at {address:#x}"
+                "kernel double fault at {rip:#x}, last page fault at {address:#x}"
             ))
         }
         PAGE_FAULT => {
@@ -172,6 +164,8 @@ pub(crate) extern "sysv64" fn in_kernel(frame: &KernelFrame) {
                 "kernel {name} at {rip:#x}, address {address:#x}, error {error:#x}"
             ))
         }
-        _ => epitaph::end(format_args!("kernel {name} at {rip:#x}, error {error:#x}")),
+        _ => epitaph::end(format_args!(
+            "kernel {name} (vector {vector}) at {rip:#x}, error {error:#x}"
+        )),
     }
 }

@@ -15,9 +15,10 @@ use core::time::Duration;
 
 use proviso_user::abi::action::ProgramName;
 use proviso_user::abi::value::Argument;
-use proviso_user::abi::{Action, Handle, INIT, IntentEvent, List, Name, Rights};
+use proviso_user::abi::{Access, Action, Handle, INIT, IntentEvent, List, Name, Rights};
 use proviso_user::{
-    Args, Error, Extras, Port, claim, clock, ipc, measure, println, program, submit_plan, system,
+    Args, Error, Extras, Port, Region, claim, clock, fault, ipc, measure, println, program,
+    submit_plan, system,
 };
 
 program!(main);
@@ -28,6 +29,8 @@ const BATCH: u64 = 1000;
 const BATCHES: u64 = 10;
 const PAGE: usize = 4096;
 const PAGES: usize = 64;
+/// Farther than any region is long.
+const SPAN: u64 = 1 << 24;
 
 fn main(args: Args) -> Result<(), String> {
     match (args.pid(), args.get(0)) {
@@ -44,6 +47,7 @@ fn measure_all() -> Result<(), String> {
     // Before anything is allocated: new memory comes straight from the kernel.
     claim(PAGE * PAGES).map_err(|error| error.to_string())?;
     figure("map_page", (measure::counts() - fresh) / PAGES as u64);
+    regions()?;
     figure(
         "null_call",
         each(|| {
@@ -66,6 +70,32 @@ fn measure_all() -> Result<(), String> {
         cycles = cycles.min(measure::counts() - begin);
     }
     figure("spawn_to_exit", cycles);
+    Ok(())
+}
+
+/// Pages that are touched first, and changes of what a page is for.
+fn regions() -> Result<(), String> {
+    let text = |error: Error| error.to_string();
+    let region = Region::create(PAGES as u64 + 1).map_err(text)?;
+    let mapping = region
+        .map(0, PAGES as u64 + 1, Access::Write)
+        .map_err(text)?;
+    // The first brings the tables as well.
+    mapping.write(0, &[1]).map_err(text)?;
+    let begin = measure::counts();
+    for page in 1..=PAGES as u64 {
+        fault::read(mapping.address() + page * PAGE as u64);
+    }
+    figure("page_fault", (measure::counts() - begin) / PAGES as u64);
+    let page = region
+        .map_at(mapping.address() + SPAN, 0, 1, Access::Read)
+        .map_err(text)?;
+    page.read(0, &mut [0]).map_err(text)?;
+    let mut access = [Access::Write, Access::Read].into_iter().cycle();
+    let protect = each(|| {
+        let _ = black_box(page.protect(access.next().unwrap_or(Access::Read)));
+    });
+    figure("protect_page", protect);
     Ok(())
 }
 

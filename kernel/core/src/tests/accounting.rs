@@ -92,7 +92,7 @@ fn call(lab: &mut Lab, pid: Pid, step: Step) {
     lab.raw_call(pid, number, [argument, 0, 0, 0]);
 }
 
-fn check(lab: &Lab) -> Result<(), TestCaseError> {
+pub(super) fn check(lab: &Lab) -> Result<(), TestCaseError> {
     let report = memory::report(&lab.machine, &lab.kernel.table);
     prop_assert_eq!(
         report.total.0,

@@ -10,6 +10,7 @@ mod lifecycle;
 mod limits;
 mod plans;
 mod programs;
+mod regions;
 mod rounds;
 mod scheduling;
 mod shutdown;

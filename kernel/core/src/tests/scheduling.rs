@@ -123,7 +123,7 @@ fn a_fault_ends_one_and_the_others_run() {
     let mut lab = quiet();
     let a = lab.spawn("worker");
     let fault = Trap::Fault {
-        what: "division by zero",
+        kind: proviso_abi::FaultKind::Division,
         instruction: 0x40_0077,
         address: None,
     };

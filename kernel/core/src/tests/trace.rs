@@ -42,7 +42,7 @@ fn the_operator_sees_everything_in_order() {
         arguments: [0; 6],
     };
     let fault = Trap::Fault {
-        what: "division by zero",
+        kind: proviso_abi::FaultKind::Division,
         instruction: 0x40_0077,
         address: None,
     };

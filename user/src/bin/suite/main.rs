@@ -20,6 +20,7 @@ mod life;
 mod limits;
 mod memory;
 mod messages;
+mod regions;
 mod roles;
 mod scheduling;
 mod time;
@@ -34,6 +35,7 @@ program!(main);
 const GROUPS: &[&[Test]] = &[
     time::TESTS,
     memory::TESTS,
+    regions::TESTS,
     messages::TESTS,
     calls::TESTS,
     intents::TESTS,

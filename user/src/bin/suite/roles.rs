@@ -31,6 +31,7 @@ pub fn play(args: Args) -> i32 {
         "clean" => clean(),
         "exhaust" => exhaust(),
         "overeat" => overeat(),
+        "region" => crate::regions::role(args),
         "storm" => fault::storm(args.number(1, 1)),
         other => Err(format!("no role {other}")),
     };
