@@ -5,9 +5,9 @@ use proviso_hal::memory::Memory;
 use proviso_hal::power::Exit;
 use proviso_hal::space::KernelRoot;
 use proviso_hal::task::Task;
-use proviso_hal::{clock, heap, interrupts, power, region, serial, space, virtio};
+use proviso_hal::{clock, entry, heap, interrupts, power, region, serial, space, virtio};
 use proviso_kernel_core::machine::{
-    Access, BadAddress, Machine, NoMemory, RegionMemory, Trap, Words,
+    Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap, Words,
 };
 
 /// The processor, the memory and the devices.
@@ -30,6 +30,7 @@ impl Machine for Hardware {
         clock::now_ns()
     }
 
+    #[inline]
     fn ticks(&self) -> u64 {
         clock::ticks()
     }
@@ -167,10 +168,12 @@ impl Machine for Hardware {
         task.set_start(entry, stack, arguments);
     }
 
+    #[inline]
     fn set_result(&mut self, task: &mut Task, result: u64) {
         task.set_result(result);
     }
 
+    #[inline]
     fn set_words(&mut self, task: &mut Task, first: u64, words: Words, last: u64) {
         task.set_words(first, words, last);
     }
@@ -183,8 +186,22 @@ impl Machine for Hardware {
         task.space.destroy(&mut self.memory, self.kernel);
     }
 
-    fn run(&mut self, task: &mut Task) -> Trap {
-        task.run()
+    #[inline]
+    fn run(&mut self, task: &mut Task) {
+        task.run();
+    }
+
+    #[inline]
+    fn request(&self, task: &Task) -> Option<(u64, [u64; REGISTERS])> {
+        task.syscall()
+    }
+
+    fn trap(&mut self, task: &Task) -> Trap {
+        task.trap()
+    }
+
+    fn quick_calls(&self) -> u64 {
+        entry::quick_calls()
     }
 
     fn wait(&mut self) {

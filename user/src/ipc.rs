@@ -274,7 +274,7 @@ impl From<Registers> for Received {
 
 /// # Safety
 /// As for [`raw::call`].
-#[inline]
+#[inline(always)]
 unsafe fn message_call(request: Request) -> Result<Registers, Error> {
     let (call, registers) = request.encode();
     // SAFETY: the caller's promise.

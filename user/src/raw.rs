@@ -9,6 +9,7 @@ use proviso_abi::syscall::{Buffer, Error, REGISTERS, Request, Words, decode_resu
 /// # Safety
 /// Memory that the arguments let the kernel write must be the caller's to
 /// have written: valid, and not borrowed by anybody else.
+#[inline(always)]
 pub unsafe fn call(request: Request) -> Result<u64, Error> {
     let (call, registers) = request.encode();
     // SAFETY: the same promise, passed on.
@@ -32,7 +33,7 @@ pub struct Registers {
 ///
 /// # Safety
 /// As for [`call`].
-#[inline]
+#[inline(always)]
 pub unsafe fn call_number(
     number: u64,
     [mut first, mut a, mut b, mut c, mut d, mut last]: [u64; REGISTERS],

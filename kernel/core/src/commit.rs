@@ -62,6 +62,7 @@ impl<M: Machine> Kernel<M> {
         for operation in operations {
             if let Operation::Shutdown(mode) = operation {
                 let at_ns = machine.now_ns().saturating_add(GRACE_NS);
+                self.room_to_settle = 0;
                 self.shutdown = Some(Shutdown {
                     mode: *mode,
                     submitter,

@@ -20,16 +20,23 @@ impl CpuMeter {
     pub fn add(&mut self, now_ns: u64, used_ns: u64) {
         self.total_ns = self.total_ns.saturating_add(used_ns);
         let slot = now_ns / SLOT_NS;
+        if slot > self.newest {
+            self.advance(slot);
+        }
+        if let Some(entry) = self.used_ns.get_mut(index(slot)) {
+            *entry = entry.saturating_add(used_ns);
+        }
+    }
+
+    #[cold]
+    fn advance(&mut self, slot: u64) {
         // Slots that passed unused since are cleared, each at most once.
         for passed in (self.newest + 1..=slot).rev().take(SLOTS) {
             if let Some(entry) = self.used_ns.get_mut(index(passed)) {
                 *entry = 0;
             }
         }
-        self.newest = self.newest.max(slot);
-        if let Some(entry) = self.used_ns.get_mut(index(slot)) {
-            *entry = entry.saturating_add(used_ns);
-        }
+        self.newest = slot;
     }
 
     /// All time used, ever.

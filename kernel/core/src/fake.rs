@@ -7,7 +7,7 @@ use std::panic::resume_unwind;
 use proviso_abi::Pid;
 use proviso_abi::words::ShutdownMode;
 
-use crate::machine::{Access, BadAddress, Machine, NoMemory, RegionMemory, Trap};
+use crate::machine::{Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap};
 
 const PAGE: u64 = 4096;
 /// Time between two ticks.
@@ -28,6 +28,8 @@ pub struct FakeTask {
     /// What the last message brought: `rdi`, the words, `r9`.
     pub heard: (u64, [u64; 4], u64),
     pub start: (u64, u64, [u64; 3]),
+    /// What it trapped for last.
+    pub trap: Option<Trap>,
     pages: BTreeMap<u64, (Access, Vec<u8>)>,
     tables: BTreeSet<(u32, u64)>,
     /// Pages of regions: access, region, page.
@@ -382,7 +384,7 @@ impl Machine for FakeMachine {
     }
 
     /// The next trap of the script; a process without one is busy.
-    fn run(&mut self, task: &mut FakeTask) -> Trap {
+    fn run(&mut self, task: &mut FakeTask) {
         self.ran.push(task.pid);
         let step = self
             .scripts
@@ -393,7 +395,22 @@ impl Machine for FakeMachine {
         if matches!(trap, Trap::Syscall { .. }) {
             task.result = None;
         }
-        trap
+        task.trap = Some(trap);
+    }
+
+    fn request(&self, task: &FakeTask) -> Option<(u64, [u64; REGISTERS])> {
+        match task.trap {
+            Some(Trap::Syscall { number, arguments }) => Some((number, arguments)),
+            _ => None,
+        }
+    }
+
+    fn trap(&mut self, task: &FakeTask) -> Trap {
+        task.trap.unwrap()
+    }
+
+    fn quick_calls(&self) -> u64 {
+        0
     }
 
     fn wait(&mut self) {

@@ -11,12 +11,12 @@
 
 use proviso_abi::handle::{Handle, Rights};
 use proviso_abi::ipc::IS_CALL;
-use proviso_abi::syscall::{FOREVER, REGISTERS, Syscall, Words};
+use proviso_abi::syscall::{FOREVER, Syscall, Words};
 use proviso_abi::{Pid, Priority};
 
+use crate::capabilities::TableId;
 use crate::kernel::Kernel;
-use crate::machine::Machine;
-use crate::object::{Object, ObjectId};
+use crate::machine::{Machine, Trap};
 use crate::process::{Event, Process, Wait};
 
 /// Processes that can be left unsettled at once; with more the long way is taken.
@@ -24,127 +24,193 @@ pub(crate) const MAX_UNSETTLED: usize = 8;
 const CALL: u64 = Syscall::Call as u64;
 const REPLY_RECEIVE: u64 = Syscall::ReplyReceive as u64;
 
-impl<M: Machine> Kernel<M> {
-    /// Tries the short way; who runs next, if it was taken.
-    #[inline]
-    pub(crate) fn fast_path(
-        &mut self,
-        machine: &mut M,
+/// A call that may go the short way: who makes it, what it needs to know of that
+/// one, and what is said to whom.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Short {
+    Call {
         pid: Pid,
-        number: u64,
-        [handle, a, b, c, d, envelope]: &[u64; REGISTERS],
-    ) -> Option<Pid> {
-        let is_possible = *envelope == 0
-            && self.shutdown.is_none()
-            && self.unsettled.len().saturating_add(2) <= MAX_UNSETTLED;
-        if !is_possible {
+        table: TableId,
+        urgency: u8,
+        is_noted: bool,
+        to: Handle,
+        words: Words,
+    },
+    Reply {
+        pid: Pid,
+        table: TableId,
+        urgency: u8,
+        is_noted: bool,
+        caller: Pid,
+        at: Handle,
+        words: Words,
+    },
+}
+
+impl Short {
+    /// What a process that trapped wants, if that could go the short way.
+    #[inline(always)]
+    pub(crate) fn of<M: Machine>(machine: &M, process: &Process<M::Task>) -> Option<Self> {
+        let request = machine.request(process.task.as_ref()?)?;
+        let (number, [handle, a, b, c, d, envelope]) = request;
+        if envelope != 0 {
             return None;
         }
-        let words = [*a, *b, *c, *d];
+        let (pid, table, is_noted) = (process.pid, process.handles?, process.is_unsettled);
+        let (handle, words) = (Handle(handle), [a, b, c, d]);
         match number {
-            CALL => self.fast_call(machine, pid, Handle(*handle), words),
-            REPLY_RECEIVE => self.fast_reply(machine, pid, Handle(*handle), words),
+            CALL => Some(Self::Call {
+                pid,
+                table,
+                urgency: urgency(process),
+                is_noted,
+                to: handle,
+                words,
+            }),
+            // Those who lend it urgency, or wrote letters, come first.
+            REPLY_RECEIVE if process.inherited == Priority::Idle && process.mailbox.is_empty() => {
+                Some(Self::Reply {
+                    pid,
+                    table,
+                    urgency: own_urgency(process),
+                    is_noted,
+                    caller: process.serving?,
+                    at: handle,
+                    words,
+                })
+            }
             _ => None,
         }
     }
+}
 
-    fn fast_call(&mut self, machine: &mut M, pid: Pid, to: Handle, words: Words) -> Option<Pid> {
-        let caller = self.table.get(pid)?;
-        let (urgency, is_capped) = (urgency(caller), caller.cpu_cap.percent().is_some());
-        let found = self.capabilities.find(caller.handles?, to).ok()?;
-        let endpoint = match self.capabilities.object_mut(found.object)? {
-            Object::Endpoint(endpoint) if found.rights.contains(Rights::CALL) => endpoint,
-            _ => return None,
-        };
-        let (receiver, home) = (endpoint.receiver?, endpoint.home);
-        if home.is_some_and(|home| !self.relations.may_call(pid, home)) {
-            return None;
-        }
-        let process = self.table.get_mut(receiver)?;
-        // The urgency of the receiver's own, not what others lend it.
-        let own = (process.is_caretaker, process.priority);
-        if is_capped || own < urgency || !is_free(process) {
-            return None;
-        }
-        endpoint.receiver = None;
-        process.wait = None;
-        process.serving = Some(pid);
-        let task = process.task.as_mut()?;
-        machine.set_words(task, found.badge, words, 0);
-        machine.set_result(task, IS_CALL);
-        self.rest(machine, pid, Event::Reply(receiver));
-        Some(receiver)
-    }
-
-    fn fast_reply(&mut self, machine: &mut M, pid: Pid, at: Handle, words: Words) -> Option<Pid> {
-        let server = self.table.get(pid)?;
-        let caller = server.serving?;
-        let urgency = urgency(server);
-        let is_plain = server.inherited == Priority::Idle
-            && server.cpu_cap.percent().is_none()
-            && server.mailbox.is_empty();
-        let found = self.capabilities.find(server.handles?, at).ok()?;
-        if !is_plain || !self.is_quiet(found.object, pid) || !found.rights.contains(Rights::RECEIVE)
-        {
-            return None;
-        }
-        let process = self.table.get_mut(caller)?;
-        let is_waiting = process.wait.map(|wait| wait.event) == Some(Event::Reply(pid));
-        if !is_waiting || process.message.is_some() || !is_free(process) {
-            return None;
-        }
-        if (
-            process.is_caretaker,
-            process.priority.max(process.inherited),
-        ) < urgency
-        {
-            return None;
-        }
-        process.wait = None;
-        let task = process.task.as_mut()?;
-        machine.set_words(task, 0, words, 0);
-        machine.set_result(task, 0);
-        if let Some(Object::Endpoint(endpoint)) = self.capabilities.object_mut(found.object) {
-            endpoint.receiver = Some(pid);
-            endpoint.server = pid;
-        }
-        self.rest(machine, pid, Event::Receive(found.object));
-        if let Some(server) = self.table.get_mut(pid) {
-            server.serving = None;
-        }
-        Some(caller)
-    }
-
-    /// Whether nothing waits at an endpoint that its receiver would have to get
-    /// before it waits itself.
-    fn is_quiet(&self, object: ObjectId, pid: Pid) -> bool {
-        match self.capabilities.object(object) {
-            Some(Object::Endpoint(it)) => {
-                it.callers == 0 && it.receiver.is_none() && it.home.is_none_or(|home| home == pid)
+impl<M: Machine> Kernel<M> {
+    /// Lets a process run, and those that it calls and that answer it the short
+    /// way, until one of them traps for something else: who, and how.
+    pub(crate) fn run_until_slow(&mut self, machine: &mut M, first: Pid) -> Option<(Pid, Trap)> {
+        let mut slot = self.table.slot(first)?;
+        loop {
+            let process = self.table.at_mut(slot)?;
+            machine.run(process.task.as_mut()?);
+            let short = Short::of(machine, process);
+            match short.and_then(|short| self.fast_path(machine, slot, short)) {
+                Some(next) => slot = next,
+                None => break,
             }
-            _ => false,
+        }
+        let process = self.table.at(slot)?;
+        self.current = Some(process.pid);
+        Some((process.pid, machine.trap(process.task.as_ref()?)))
+    }
+
+    /// Tries the short way for the process in a slot; the slot of the one that
+    /// runs next, if it was taken.
+    #[inline(always)]
+    pub(crate) fn fast_path(
+        &mut self,
+        machine: &mut M,
+        slot: usize,
+        short: Short,
+    ) -> Option<usize> {
+        if self.room_to_settle < 2 {
+            return None;
+        }
+        match short {
+            Short::Call {
+                pid,
+                table,
+                urgency,
+                is_noted,
+                to,
+                words,
+            } => {
+                let (_, badge, endpoint) =
+                    self.capabilities.endpoint_of(table, to, Rights::CALL)?;
+                let receiver = endpoint.receiver?;
+                let next = self.table.slot(receiver)?;
+                let process = self.table.at_mut(next)?;
+                // What others lend the receiver does not count: they may wait for
+                // more. Who is cut off from it may not call.
+                let is_possible = own_urgency(process) >= urgency
+                    && is_free(process)
+                    && (endpoint.home.is_none() || self.relations.is_empty());
+                if !is_possible {
+                    return None;
+                }
+                machine.set_message(process.task.as_mut()?, IS_CALL, badge, words, 0);
+                process.wait = None;
+                process.serving = Some(pid);
+                endpoint.receiver = None;
+                let is_noted = is_noted && process.is_unsettled;
+                let caller = self.table.at_mut(slot)?;
+                rest(
+                    machine,
+                    caller,
+                    Event::Reply(receiver),
+                    &mut self.running_since,
+                );
+                self.hand_over(slot, next, is_noted)
+            }
+            Short::Reply {
+                pid,
+                table,
+                urgency: own,
+                is_noted,
+                caller,
+                at,
+                words,
+            } => {
+                let (object, _, endpoint) =
+                    self.capabilities.endpoint_of(table, at, Rights::RECEIVE)?;
+                let next = self.table.slot(caller)?;
+                let process = self.table.at_mut(next)?;
+                let is_possible = is_waiting_for(process, pid)
+                    && process.message.is_none()
+                    && is_free(process)
+                    && urgency(process) >= own
+                    && endpoint.callers == 0
+                    && endpoint.receiver.is_none()
+                    && endpoint.home.is_none_or(|home| home == pid);
+                if !is_possible {
+                    return None;
+                }
+                machine.set_message(process.task.as_mut()?, 0, 0, words, 0);
+                process.wait = None;
+                endpoint.receiver = Some(pid);
+                endpoint.server = pid;
+                let is_noted = is_noted && process.is_unsettled;
+                let server = self.table.at_mut(slot)?;
+                server.serving = None;
+                rest(
+                    machine,
+                    server,
+                    Event::Receive(object),
+                    &mut self.running_since,
+                );
+                self.hand_over(slot, next, is_noted)
+            }
         }
     }
 
-    /// The running process waits from now on, with words alone.
-    fn rest(&mut self, machine: &M, pid: Pid, event: Event) {
-        let now = machine.ticks();
-        let ran = now.saturating_sub(self.running_since);
-        self.running_since = now;
+    /// The process in `slot` told the one in `next`, which runs now. How the two
+    /// stand with the scheduler is put right later.
+    #[inline(always)]
+    fn hand_over(&mut self, slot: usize, next: usize, is_noted: bool) -> Option<usize> {
         self.trace.count_call();
-        let Some(process) = self.table.get_mut(pid) else {
-            return;
-        };
-        process.message = None;
-        process.wait = Some(Wait {
-            event,
-            since_ns: 0,
-            until_ns: FOREVER,
-        });
-        process.unbilled_ticks = process.unbilled_ticks.saturating_add(ran);
-        if !process.is_unsettled {
+        if !is_noted {
+            self.note_unsettled(slot);
+            self.note_unsettled(next);
+        }
+        Some(next)
+    }
+
+    #[cold]
+    fn note_unsettled(&mut self, slot: usize) {
+        let process = self.table.at_mut(slot).filter(|it| !it.is_unsettled);
+        if let Some(process) = process {
             process.is_unsettled = true;
-            self.unsettled.push(pid);
+            self.unsettled.push(process.pid);
+            self.room_to_settle = self.room_to_settle.saturating_sub(1);
         }
     }
 
@@ -157,10 +223,18 @@ impl<M: Machine> Kernel<M> {
         }
         let now = machine.now_ns();
         let was_short = !self.unsettled.is_empty();
+        // Who ordered a shutdown is watched at every step of the long way.
+        self.room_to_settle = if self.shutdown.is_some() {
+            0
+        } else {
+            self.most_unsettled
+        };
         while let Some(pid) = self.unsettled.pop() {
             if let Some(process) = self.table.get_mut(pid) {
                 process.is_unsettled = false;
             }
+            // Whom it called is as urgent as it, as by the long way.
+            self.lift(pid);
             if pid != last {
                 self.bill(machine, pid, now);
                 self.settle(pid);
@@ -192,15 +266,48 @@ impl<M: Machine> Kernel<M> {
     }
 }
 
-/// How urgent a process is, with what others lend it.
-fn urgency<T>(process: &Process<T>) -> (bool, Priority) {
-    (
-        process.is_caretaker,
-        process.priority.max(process.inherited),
-    )
+/// How urgent a process is by itself, as a number to compare.
+#[inline(always)]
+const fn own_urgency<T>(process: &Process<T>) -> u8 {
+    (process.is_caretaker as u8) << 4 | process.priority as u8
 }
 
-/// Whether a process can run at once.
+/// How urgent it is with what others lend it.
+#[inline(always)]
+const fn urgency<T>(process: &Process<T>) -> u8 {
+    let (own, lent) = (process.priority as u8, process.inherited as u8);
+    (process.is_caretaker as u8) << 4 | if own > lent { own } else { lent }
+}
+
+/// Whether a process may run, and as long as it likes.
+#[inline(always)]
 const fn is_free<T>(process: &Process<T>) -> bool {
     !process.is_suspended && process.cpu_cap.percent().is_none()
+}
+
+/// Whether a process waits for the answer of another.
+#[inline(always)]
+fn is_waiting_for<T>(process: &Process<T>, server: Pid) -> bool {
+    matches!(process.wait, Some(Wait { event: Event::Reply(pid), .. }) if pid == server)
+}
+
+/// A process waits from now on, with words alone. The time that it ran since
+/// `running_since` is noted, which becomes the present.
+#[inline(always)]
+fn rest<M: Machine>(
+    machine: &M,
+    process: &mut Process<M::Task>,
+    event: Event,
+    running_since: &mut u64,
+) {
+    process.message = None;
+    process.wait = Some(Wait {
+        event,
+        since_ns: 0,
+        until_ns: FOREVER,
+    });
+    let now = machine.ticks();
+    let ran = now.wrapping_sub(*running_since);
+    *running_since = now;
+    process.unbilled_ticks = process.unbilled_ticks.wrapping_add(ran);
 }

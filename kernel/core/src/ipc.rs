@@ -458,7 +458,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Whoever a caller waits for, directly or through others, is as urgent as
     /// the caller until it has answered.
-    fn lift(&mut self, caller: Pid) {
+    pub(crate) fn lift(&mut self, caller: Pid) {
         let Some(level) = self.table.get(caller).map(|process| self.level(process)) else {
             return;
         };

@@ -150,6 +150,10 @@ pub struct Kernel<M: Machine> {
     /// The process that ran last, while it still wants the processor.
     pub(crate) current: Option<Pid>,
     pub(crate) shutdown: Option<Shutdown>,
+    /// How many processes the short way may leave for later; 0 closes it.
+    pub(crate) most_unsettled: usize,
+    /// How many more that are.
+    pub(crate) room_to_settle: usize,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -189,6 +193,8 @@ impl<M: Machine> Kernel<M> {
             busy: CpuMeter::default(),
             current: None,
             shutdown: None,
+            most_unsettled: MAX_UNSETTLED,
+            room_to_settle: MAX_UNSETTLED,
         };
         kernel.greet(machine);
         kernel.start_init(machine, init, init_args)?;
@@ -238,24 +244,6 @@ impl<M: Machine> Kernel<M> {
             } => {
                 self.trace.note(now, pid, TraceKind::Fault, instruction);
                 self.fault(machine, pid, kind, instruction, address);
-            }
-        }
-    }
-
-    /// Lets a process run, and those that it calls and that answer it the short
-    /// way, until one of them traps for something else: who, and how.
-    fn run_until_slow(&mut self, machine: &mut M, first: Pid) -> Option<(Pid, Trap)> {
-        let mut pid = first;
-        loop {
-            let task = self.table.get_mut(pid)?.task.as_mut()?;
-            self.current = Some(pid);
-            let trap = machine.run(task);
-            let Trap::Syscall { number, arguments } = &trap else {
-                return Some((pid, trap));
-            };
-            match self.fast_path(machine, pid, *number, arguments) {
-                Some(next) => pid = next,
-                None => return Some((pid, trap)),
             }
         }
     }

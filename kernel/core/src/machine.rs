@@ -180,13 +180,34 @@ pub trait Machine {
     /// Sets the registers that bring a message: `rdi`, the four of its words,
     /// `r9`.
     fn set_words(&mut self, task: &mut Self::Task, first: u64, words: Words, last: u64);
+    /// Sets both for a call that brings a message.
+    #[inline(always)]
+    fn set_message(
+        &mut self,
+        task: &mut Self::Task,
+        result: u64,
+        first: u64,
+        words: Words,
+        last: u64,
+    ) {
+        self.set_words(task, first, words, last);
+        self.set_result(task, result);
+    }
     /// Where the task goes on when it runs next; for crash records.
     fn instruction(&self, task: &Self::Task) -> u64;
     /// Gives back every frame of a task. The task must not be running.
     fn destroy_task(&mut self, task: Self::Task);
 
     /// Runs a task until it traps.
-    fn run(&mut self, task: &mut Self::Task) -> Trap;
+    fn run(&mut self, task: &mut Self::Task);
+    /// The number and arguments of the system call that the task trapped for,
+    /// if it did.
+    fn request(&self, task: &Self::Task) -> Option<(u64, [u64; REGISTERS])>;
+    /// Why the task trapped. Asked for once, since it ends an interrupt; not at
+    /// all if the trap was a system call that is done.
+    fn trap(&mut self, task: &Self::Task) -> Trap;
+    /// System calls since boot that were answered without a trap.
+    fn quick_calls(&self) -> u64;
     /// Halts until an interrupt.
     fn wait(&mut self);
 

@@ -21,6 +21,13 @@ pub struct Relations {
 }
 
 impl Relations {
+    /// Whether everybody may call everybody.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cut.is_empty()
+    }
+
     /// Whether one process may call another.
     #[must_use]
     pub fn may_call(&self, from: Pid, to: Pid) -> bool {

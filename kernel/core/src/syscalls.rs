@@ -402,7 +402,7 @@ impl<M: Machine> Kernel<M> {
         buffer: UserSlice,
         from: u64,
     ) -> Result<Flow, Stop> {
-        let bytes = self.observe(pid, what, from)?;
+        let bytes = self.observe(machine, pid, what, from)?;
         Ok(Flow::Done(self.copy_out(machine, pid, buffer, &bytes)??))
     }
 

@@ -34,7 +34,7 @@ pub struct Table<T> {
     index: BTreeMap<Pid, usize>,
     /// The number and slot that were added last for each remainder: a record is
     /// looked up at every call between processes.
-    hints: [(Pid, usize); HINTS],
+    hints: [(Pid, u32); HINTS],
     next: Pid,
     most_living: usize,
 }
@@ -46,7 +46,7 @@ impl<T> Table<T> {
         Self {
             slots: Vec::with_capacity(most_living.saturating_add(MAX_DEAD)),
             index: BTreeMap::new(),
-            hints: [(0, usize::MAX); HINTS],
+            hints: [(0, u32::MAX); HINTS],
             next: 1,
             most_living,
         }
@@ -77,7 +77,7 @@ impl<T> Table<T> {
         };
         self.index.insert(pid, slot);
         if let Some(hint) = self.hints.get_mut(remainder(pid)) {
-            *hint = (pid, slot);
+            *hint = (pid, slot as u32);
         }
     }
 
@@ -93,11 +93,27 @@ impl<T> Table<T> {
         self.slots.get_mut(slot)?.as_deref_mut()
     }
 
-    fn slot(&self, pid: Pid) -> Option<usize> {
+    /// Where the process with this number is.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, pid: Pid) -> Option<usize> {
         match self.hints.get(remainder(pid)) {
-            Some((number, slot)) if *number == pid => Some(*slot),
+            Some((number, slot)) if *number == pid => Some(*slot as usize),
             _ => self.index.get(&pid).copied(),
         }
+    }
+
+    /// The process in a slot, to change.
+    #[inline]
+    pub fn at_mut(&mut self, slot: usize) -> Option<&mut Process<T>> {
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    /// The process in a slot.
+    #[inline]
+    #[must_use]
+    pub fn at(&self, slot: usize) -> Option<&Process<T>> {
+        self.slots.get(slot)?.as_deref()
     }
 
     /// Takes a record out.
@@ -106,7 +122,7 @@ impl<T> Table<T> {
         if let Some(hint) = self.hints.get_mut(remainder(pid))
             && hint.0 == pid
         {
-            *hint = (0, usize::MAX);
+            *hint = (0, u32::MAX);
         }
         self.slots.get_mut(slot)?.take().map(|process| *process)
     }

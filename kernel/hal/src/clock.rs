@@ -1,8 +1,8 @@
 //! Time: the timestamp counter, measured once against the interval timer.
 
 use core::arch::x86_64::_rdtsc;
+use core::sync::atomic::{AtomicU64, Ordering};
 
-use spin::Once;
 use x86_64::instructions::port::Port;
 
 /// The frequency of the interval timer's input (Intel 8254 data sheet).
@@ -14,10 +14,13 @@ const RELOAD: u16 = (PIT_HZ * TICK_NS / 1_000_000_000) as u16;
 /// How long the measurement takes, in timer counts (about 1 ms).
 const MEASURE_COUNTS: u16 = 1_193;
 
-/// Nanoseconds per timestamp count, as a 32.32 fixed-point number, and the
-/// count at boot.
-static RATE: Once<(u64, u64)> = Once::new();
+/// Nanoseconds per timestamp count, as a 32.32 fixed-point number; 0 before
+/// [`init`]. Read by the entry code too.
+pub(crate) static RATE: AtomicU64 = AtomicU64::new(0);
+/// The count at boot.
+pub(crate) static BEGIN: AtomicU64 = AtomicU64::new(0);
 
+#[inline]
 fn counter() -> u64 {
     // SAFETY: every x86-64 processor has a timestamp counter.
     unsafe { _rdtsc() }
@@ -30,7 +33,8 @@ pub fn init() {
     // If the host stops us for a period of the timer or more, that period is
     // missed and the counter seems too quick: the slowest of three rounds is right.
     let rate = (0..3).map(|_| measure()).max().unwrap_or(1 << 32);
-    RATE.call_once(|| (rate.max(1), begin));
+    RATE.store(rate.max(1), Ordering::Relaxed);
+    BEGIN.store(begin, Ordering::Relaxed);
 }
 
 /// Nanoseconds per timestamp count, measured over about 1 ms.
@@ -74,22 +78,21 @@ fn counted(from: u16, to: u16) -> u16 {
 }
 
 /// Nanoseconds since [`init`]; 0 before.
+#[inline]
 pub fn now_ns() -> u64 {
-    ticks_to_ns(ticks())
+    ticks_to_ns(ticks().saturating_sub(BEGIN.load(Ordering::Relaxed)))
 }
 
-/// Timestamp counts since [`init`]; 0 before.
+/// Timestamp counts since some moment.
 #[inline]
 pub fn ticks() -> u64 {
-    match RATE.get() {
-        Some((_, begin)) => counter().saturating_sub(*begin),
-        None => 0,
-    }
+    counter()
 }
 
 /// Timestamp counts in nanoseconds.
+#[inline]
 pub fn ticks_to_ns(ticks: u64) -> u64 {
-    let rate = RATE.get().map_or(0, |(rate, _)| *rate);
+    let rate = RATE.load(Ordering::Relaxed);
     ((u128::from(ticks) * u128::from(rate)) >> 32) as u64
 }
 

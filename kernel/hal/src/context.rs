@@ -34,9 +34,6 @@ const RSI: usize = 10;
 const RDX: usize = 11;
 const RAX: usize = 14;
 
-/// The registers of arguments, in order.
-const ARGUMENTS: [usize; REGISTERS] = [RDI, RSI, RDX, R10, R8, R9];
-
 impl Context {
     /// Registers for a start at `entry`: all zero but the first three arguments.
     #[must_use]
@@ -56,24 +53,36 @@ impl Context {
         context
     }
 
-    /// The number and arguments of the system call that the process makes.
+    /// Whether the process trapped to make a system call.
+    #[inline]
     #[must_use]
-    pub fn syscall(&self) -> (u64, [u64; REGISTERS]) {
-        (
-            self.registers[RAX],
-            ARGUMENTS.map(|index| self.registers[index]),
-        )
+    pub const fn is_syscall(&self) -> bool {
+        self.vector == SYSCALL_VECTOR
+    }
+
+    /// The number and arguments of the system call that the process makes.
+    #[inline]
+    #[must_use]
+    pub const fn syscall(&self) -> (u64, [u64; REGISTERS]) {
+        let it = &self.registers;
+        let arguments = [it[RDI], it[RSI], it[RDX], it[R10], it[R8], it[R9]];
+        (it[RAX], arguments)
     }
 
     /// Sets the registers that bring a message: those of arguments, in order.
-    pub fn set_words(&mut self, first: u64, [a, b, c, d]: Words, last: u64) {
-        for (index, value) in ARGUMENTS.into_iter().zip([first, a, b, c, d, last]) {
-            self.registers[index] = value;
-        }
+    #[inline]
+    pub const fn set_words(&mut self, first: u64, [a, b, c, d]: Words, last: u64) {
+        self.registers[RDI] = first;
+        self.registers[RSI] = a;
+        self.registers[RDX] = b;
+        self.registers[R10] = c;
+        self.registers[R8] = d;
+        self.registers[R9] = last;
     }
 
     /// Sets the result of a system call.
-    pub fn set_result(&mut self, result: u64) {
+    #[inline]
+    pub const fn set_result(&mut self, result: u64) {
         self.registers[RAX] = result;
     }
 

@@ -1,6 +1,7 @@
 //! Segments, the task state segment, and the stacks for disasters.
 
 use core::cell::UnsafeCell;
+use core::mem::offset_of;
 
 use x86_64::instructions::segmentation::{CS, DS, ES, SS, Segment};
 use x86_64::instructions::tables::load_tss;
@@ -23,7 +24,7 @@ pub const DISASTER_STACK: u16 = 0;
 const DISASTER_STACK_SIZE: usize = 8192;
 
 #[repr(align(16))]
-struct Tables {
+pub(crate) struct Tables {
     gdt: UnsafeCell<GlobalDescriptorTable>,
     tss: UnsafeCell<TaskStateSegment>,
     stack: UnsafeCell<[u8; DISASTER_STACK_SIZE]>,
@@ -33,7 +34,12 @@ struct Tables {
 // `set_trap_stack`, both with interrupts off.
 unsafe impl Sync for Tables {}
 
-static TABLES: Tables = Tables {
+/// Where in the tables is the stack that the processor takes when ring 3 traps:
+/// 4 bytes into the task state segment (Intel SDM vol. 3A, figure 8-11). The entry
+/// code for `syscall`, which takes no stack, reads it too.
+pub(crate) const TRAP_STACK: usize = offset_of!(Tables, tss) + 4;
+
+pub(crate) static TABLES: Tables = Tables {
     gdt: UnsafeCell::new(GlobalDescriptorTable::new()),
     tss: UnsafeCell::new(TaskStateSegment::new()),
     stack: UnsafeCell::new([0; DISASTER_STACK_SIZE]),
@@ -68,7 +74,9 @@ pub fn init() {
 /// # Safety
 /// 1. `top` is 16-byte aligned.
 /// 2. The bytes below it hold a [`crate::context::Context`] until the next call.
+#[inline]
 pub(crate) unsafe fn set_trap_stack(top: u64) {
-    // SAFETY: 1. Interrupts are off in ring 0. 2. The caller's promises.
-    unsafe { (*TABLES.tss.get()).privilege_stack_table[0] = VirtAddr::new(top) };
+    // SAFETY: 1. Interrupts are off in ring 0. 2. The caller's promises; the
+    // address of something is canonical.
+    unsafe { (*TABLES.tss.get()).privilege_stack_table[0] = VirtAddr::new_unsafe(top) };
 }

@@ -1,42 +1,36 @@
 //! The way into ring 3 and back: the only assembly that runs on every switch.
 //!
-//! `resume` leaves the kernel's callee-saved registers on the kernel stack and
-//! loads a process. A trap stores the process in its [`Context`] (the trap stack
-//! points at its end), returns to the kernel stack and so returns from `resume`.
+//! `resume` leaves where to come back to on the kernel stack and loads a process.
+//! A trap stores the process in its [`Context`] (the trap stack points at its end)
+//! and comes back there, on the kernel stack.
 //! To the rest of the kernel, running a process is a function call.
 
-use core::arch::{global_asm, naked_asm};
-use core::cell::UnsafeCell;
+use core::arch::{asm, global_asm, naked_asm};
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use proviso_abi::syscall::Syscall;
 
 use crate::context::{Context, SYSCALL_VECTOR};
-use crate::descriptors::{USER_CODE, USER_DATA};
+use crate::{clock, descriptors};
 
 /// Vectors with a stub: the processor's 32 and the 16 of the interrupt controllers.
 pub(crate) const VECTORS: usize = 48;
 /// The distance between two stubs in memory, in bytes.
 pub(crate) const STUB_SIZE: usize = 16;
 
-/// A word that the entry code shares with the kernel.
-#[repr(transparent)]
-pub(crate) struct Cell(UnsafeCell<u64>);
-
-// SAFETY: one processor, and every access has interrupts off.
-unsafe impl Sync for Cell {}
-
-impl Cell {
-    pub(crate) fn set(&self, value: u64) {
-        // SAFETY: no reference to the word exists, and no access interrupts another.
-        unsafe { *self.0.get() = value };
-    }
-}
-
 /// The kernel's stack pointer while a process runs.
-static KERNEL_STACK: Cell = Cell(UnsafeCell::new(0));
-/// The end of the running process's context: the trap stack, for `syscall`,
-/// which does not switch stacks by itself.
-pub(crate) static TRAP_STACK: Cell = Cell(UnsafeCell::new(0));
-/// Holds the process's stack pointer for two instructions.
-static SCRATCH: Cell = Cell(UnsafeCell::new(0));
+static KERNEL_STACK: AtomicU64 = AtomicU64::new(0);
+/// Holds one register of the process for a few instructions.
+static SCRATCH: AtomicU64 = AtomicU64::new(0);
+/// System calls that the entry code answered by itself.
+static QUICK_CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// System calls since boot that the entry code answered by itself.
+#[must_use]
+pub fn quick_calls() -> u64 {
+    QUICK_CALLS.load(Ordering::Relaxed)
+}
 
 // Vectors for which the processor pushes an error code itself: 8, 10 to 14, 17,
 // 21, 29, 30 (Intel SDM vol. 3A, table 6-1; AMD APM vol. 2, table 8-1).
@@ -62,55 +56,80 @@ global_asm!(
     entry = sym trap_entry,
 );
 
-/// Loads a process and runs it until it traps. With `sysret` set it goes back
-/// by `sysret`, which is quicker and takes `rip` and `flags` through `rcx` and
-/// `r11`, as the system-call convention allows.
+/// Loads a process and runs it until it traps. One that trapped by `syscall` goes
+/// back by `sysret`, which is quicker and takes `rip` and `flags` through `rcx` and
+/// `r11`, as the system-call convention allows; but not to an address that is not
+/// canonical, where `sysret` would fault in ring 0 (Intel SDM vol. 2B, SYSRET).
 ///
 /// # Safety
-/// 1. `context` is what [`TRAP_STACK`] and the task state segment point at the
+/// 1. `context` is what the trap stack of the task state segment points at the
 ///    end of.
 /// 2. Its selectors are those of ring 3, its flags have interrupts on.
 /// 3. The address space in force is the process's, with the kernel mapped.
-/// 4. With `sysret`, `rip` is canonical: `sysret` to another address faults in
-///    ring 0 on the process's stack (Intel SDM vol. 2B, SYSRET).
-#[unsafe(naked)]
-pub(crate) unsafe extern "sysv64" fn resume(context: *mut Context, sysret: u64) {
-    naked_asm!(
-        "push rbx",
-        "push rbp",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov [rip + {kernel_stack}], rsp",
-        "mov rsp, rdi",
-        "mov rax, rsi",
-        "test rax, rax",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop r11",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rbp",
-        "pop rdi",
-        "pop rsi",
-        "pop rdx",
-        "pop rcx",
-        "pop rbx",
-        "pop rax",
-        "jnz 2f",
-        "add rsp, 16",
-        "iretq",
-        "2:",
-        "mov rcx, [rsp + 16]",
-        "mov r11, [rsp + 32]",
-        "mov rsp, [rsp + 40]",
-        "sysretq",
-        kernel_stack = sym KERNEL_STACK,
-    )
+#[inline(always)]
+pub(crate) unsafe fn resume(context: *mut Context) {
+    // SAFETY: 1. The caller's promises. 2. A trap comes back to the label with the
+    // stack as it was; every register but these two is said to be lost.
+    unsafe {
+        asm!(
+            "push rbx",
+            "push rbp",
+            "lea rax, [rip + 3f]",
+            "push rax",
+            "mov [rip + {kernel_stack}], rsp",
+            "mov r15, [rdi]",
+            "mov r14, [rdi + 8]",
+            "mov r13, [rdi + 16]",
+            "mov r12, [rdi + 24]",
+            "mov r10, [rdi + 40]",
+            "mov r9, [rdi + 48]",
+            "mov r8, [rdi + 56]",
+            "mov rbp, [rdi + 64]",
+            "mov rsi, [rdi + 80]",
+            "mov rdx, [rdi + 88]",
+            "mov rbx, [rdi + 104]",
+            "mov rcx, [rdi + {rip}]",
+            "mov rax, rcx",
+            "shr rax, 47",
+            "jnz 2f",
+            "cmp dword ptr [rdi + {vector}], {syscall}",
+            "jne 2f",
+            "mov rax, [rdi + 112]",
+            "mov r11, [rdi + {flags}]",
+            "mov rsp, [rdi + {rsp}]",
+            "mov rdi, [rdi + 72]",
+            "sysretq",
+            "2:",
+            "lea rsp, [rdi + {rip}]",
+            "mov rax, [rdi + 112]",
+            "mov rcx, [rdi + 96]",
+            "mov r11, [rdi + 32]",
+            "mov rdi, [rdi + 72]",
+            "iretq",
+            "3:",
+            "pop rbp",
+            "pop rbx",
+            kernel_stack = sym KERNEL_STACK,
+            syscall = const SYSCALL_VECTOR,
+            vector = const offset_of!(Context, vector),
+            rip = const offset_of!(Context, rip),
+            flags = const offset_of!(Context, flags),
+            rsp = const offset_of!(Context, rsp),
+            inout("rdi") context => _,
+            out("rax") _,
+            out("rcx") _,
+            out("rdx") _,
+            out("rsi") _,
+            out("r8") _,
+            out("r9") _,
+            out("r10") _,
+            out("r11") _,
+            out("r12") _,
+            out("r13") _,
+            out("r14") _,
+            out("r15") _,
+        );
+    }
 }
 
 /// Every stub comes here with the vector and an error code on the stack.
@@ -125,26 +144,67 @@ unsafe extern "sysv64" fn trap_entry() {
     )
 }
 
-/// `syscall` comes here, still on the process's stack.
+/// `syscall` comes here, still on the process's stack, which is not touched.
+///
+/// To tell the time is answered at once: two registers and the clock's two words
+/// are all it takes. Every other call leaves the process's state in its context
+/// and returns from `resume`. Selectors are not stored: ring 3 has but one of
+/// each, and they are in the context from its start.
 #[unsafe(naked)]
 pub(crate) unsafe extern "sysv64" fn syscall_entry() {
     naked_asm!(
+        "cmp rax, {clock}",
+        "jne 2f",
+        // What `sysret` would fault on takes the long way, which does not use it.
+        "bt rcx, 47",
+        "jc 2f",
+        "mov [rip + {scratch}], rdx",
+        "rdtsc",
+        "shl rdx, 32",
+        "or rax, rdx",
+        "sub rax, [rip + {begin}]",
+        "mul qword ptr [rip + {rate}]",
+        "shrd rax, rdx, 32",
+        "mov rdx, [rip + {scratch}]",
+        "inc qword ptr [rip + {quick_calls}]",
+        "sysretq",
+        "2:",
         "mov [rip + {scratch}], rsp",
-        "mov rsp, [rip + {trap_stack}]",
-        "push {user_data}",
-        "push [rip + {scratch}]",
-        "push r11",
-        "push {user_code}",
-        "push rcx",
-        "push 0",
-        "push {vector}",
-        "jmp {save}",
+        "mov rsp, [rip + {tables} + {trap_stack}]",
+        "mov [rsp - {size} + {flags}], r11",
+        "mov [rsp - {size} + {rip}], rcx",
+        "mov rcx, [rip + {scratch}]",
+        "mov [rsp - {size} + {rsp}], rcx",
+        "mov qword ptr [rsp - {size} + {vector}], {syscall}",
+        "mov [rsp - {size} + 112], rax",
+        "mov [rsp - {size} + 104], rbx",
+        "mov [rsp - {size} + 88], rdx",
+        "mov [rsp - {size} + 80], rsi",
+        "mov [rsp - {size} + 72], rdi",
+        "mov [rsp - {size} + 64], rbp",
+        "mov [rsp - {size} + 56], r8",
+        "mov [rsp - {size} + 48], r9",
+        "mov [rsp - {size} + 40], r10",
+        "mov [rsp - {size} + 24], r12",
+        "mov [rsp - {size} + 16], r13",
+        "mov [rsp - {size} + 8], r14",
+        "mov [rsp - {size}], r15",
+        "mov rsp, [rip + {kernel_stack}]",
+        "ret",
+        clock = const Syscall::Clock as u64,
+        begin = sym clock::BEGIN,
+        rate = sym clock::RATE,
+        quick_calls = sym QUICK_CALLS,
         scratch = sym SCRATCH,
-        trap_stack = sym TRAP_STACK,
-        user_data = const USER_DATA,
-        user_code = const USER_CODE,
-        vector = const SYSCALL_VECTOR,
-        save = sym save,
+        tables = sym descriptors::TABLES,
+        trap_stack = const descriptors::TRAP_STACK,
+        kernel_stack = sym KERNEL_STACK,
+        syscall = const SYSCALL_VECTOR,
+        size = const size_of::<Context>(),
+        vector = const offset_of!(Context, vector),
+        rip = const offset_of!(Context, rip),
+        flags = const offset_of!(Context, flags),
+        rsp = const offset_of!(Context, rsp),
     )
 }
 
@@ -169,12 +229,6 @@ unsafe extern "sysv64" fn save() {
         "push r15",
         "cld",
         "mov rsp, [rip + {kernel_stack}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbp",
-        "pop rbx",
         "ret",
         kernel_stack = sym KERNEL_STACK,
     )

@@ -28,6 +28,8 @@ pub(crate) const SHARED: Flags = Flags::BIT_9;
 #[derive(Debug)]
 pub struct Space {
     pub(crate) root: FrameNumber,
+    /// The same as the processor wants it.
+    frame: PhysFrame,
     pub(crate) held: u64,
 }
 
@@ -35,6 +37,7 @@ pub struct Space {
 static SWITCHES: AtomicU64 = AtomicU64::new(0);
 
 /// Writes of CR3 since boot.
+#[inline]
 #[must_use]
 pub fn switches() -> u64 {
     SWITCHES.load(Ordering::Relaxed)
@@ -80,7 +83,11 @@ impl Space {
         for (at, entry) in kernel.into_iter().enumerate().skip(USER_ENTRIES) {
             table(root)[at] = entry;
         }
-        Ok(Self { root, held: 1 })
+        Ok(Self {
+            root,
+            frame: physical_frame(root),
+            held: 1,
+        })
     }
 
     /// Frames that the space holds, its tables included.
@@ -227,10 +234,11 @@ impl Space {
 
     /// Makes the space the one in force, unless it is already: writing CR3
     /// costs more than hundreds of instructions.
+    #[inline]
     pub fn enter(&self) {
-        if kernel_root() != self.root {
+        if current_root() != self.frame.start_address().as_u64() {
             // SAFETY: the kernel's half is the same in every space.
-            unsafe { set_root(self.root) };
+            unsafe { set_root(self.frame) };
         }
     }
 
@@ -238,7 +246,7 @@ impl Space {
     pub fn destroy(self, memory: &mut Memory, kernel: KernelRoot) {
         if kernel_root() == self.root {
             // SAFETY: the boot root has the kernel's half and is never freed.
-            unsafe { set_root(kernel.0) };
+            unsafe { set_root(physical_frame(kernel.0)) };
         }
         let mut given = 1;
         for slot in 0..USER_ENTRIES {
@@ -324,16 +332,33 @@ impl KernelRoot {
     }
 }
 
+/// What CR3 holds; the low bits are never set.
+#[inline(always)]
+fn current_root() -> u64 {
+    let root;
+    // SAFETY: reading the register has no effect.
+    unsafe {
+        core::arch::asm!("mov {}, cr3", out(reg) root, options(nomem, nostack, preserves_flags))
+    };
+    root
+}
+
 /// The root of the tables in force; every root has the kernel's half.
+#[inline]
 pub(crate) fn kernel_root() -> FrameNumber {
     FrameNumber((Cr3::read().0.start_address().as_u64() / FRAME) as usize)
 }
 
+fn physical_frame(root: FrameNumber) -> PhysFrame {
+    PhysFrame::containing_address(PhysAddr::new(root.address()))
+}
+
 /// # Safety
 /// The tables must map the kernel as the present ones do.
-unsafe fn set_root(root: FrameNumber) {
-    SWITCHES.fetch_add(1, Ordering::Relaxed);
-    let frame = PhysFrame::containing_address(PhysAddr::new(root.address()));
+#[inline]
+unsafe fn set_root(root: PhysFrame) {
+    // One processor: nobody writes between the two.
+    SWITCHES.store(switches().wrapping_add(1), Ordering::Relaxed);
     // SAFETY: the caller's promise.
-    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+    unsafe { Cr3::write(root, Cr3Flags::empty()) };
 }

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use proviso_kernel_core::machine::{NoMemory, Trap, Words};
+use proviso_kernel_core::machine::{NoMemory, REGISTERS, Trap, Words};
 
 use crate::context::Context;
 use crate::memory::Memory;
@@ -35,11 +35,13 @@ impl Task {
     }
 
     /// Sets the result of the system call that the task is in.
+    #[inline]
     pub fn set_result(&mut self, result: u64) {
         self.context.set_result(result);
     }
 
     /// Sets the registers that bring a message.
+    #[inline]
     pub fn set_words(&mut self, first: u64, words: Words, last: u64) {
         self.context.set_words(first, words, last);
     }
@@ -50,10 +52,24 @@ impl Task {
         self.context.instruction()
     }
 
+    /// The system call that the task makes, if it trapped for one.
+    #[inline]
+    #[must_use]
+    pub fn syscall(&self) -> Option<(u64, [u64; REGISTERS])> {
+        self.context.is_syscall().then(|| self.context.syscall())
+    }
+
+    /// Why the task trapped; an interrupt is handled.
+    #[must_use]
+    pub fn trap(&self) -> Trap {
+        crate::traps::decode(&self.context)
+    }
+
     /// Runs the task until it traps. A task that was never given a start has
     /// null selectors and faults in its first return to ring 3, which ends the
     /// kernel; the kernel's logic starts every task that it makes.
-    pub fn run(&mut self) -> Trap {
+    #[inline]
+    pub fn run(&mut self) {
         self.space.enter();
         // SAFETY: 1. The space in force is this task's, as of the line above.
         // 2. Contexts are made and changed only by `Context`'s own methods.

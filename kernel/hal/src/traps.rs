@@ -10,7 +10,7 @@ use x86_64::structures::DescriptorTablePointer;
 
 use crate::context::{Context, SYSCALL_VECTOR};
 use crate::descriptors::{DISASTER_STACK, KERNEL_CODE, set_trap_stack};
-use crate::entry::{STUB_SIZE, TRAP_STACK, VECTORS, resume, syscall_entry};
+use crate::entry::{STUB_SIZE, VECTORS, resume, syscall_entry};
 use crate::{epitaph, interrupts, processor};
 
 const BREAKPOINT: u64 = 3;
@@ -21,8 +21,6 @@ pub(crate) const FIRST_INTERRUPT: u64 = 32;
 /// Non-maskable interrupt, double fault, machine check: these have a stack of
 /// their own, since the one in use may be what failed.
 const DISASTERS: [u64; 3] = [2, DOUBLE_FAULT, 18];
-/// User addresses end here; below, every address is canonical.
-const USER_END: u64 = 0x0000_8000_0000_0000;
 
 /// The interrupt descriptor table (Intel SDM vol. 3A, 6.14.1).
 struct Table(UnsafeCell<[u128; VECTORS]>);
@@ -81,28 +79,25 @@ pub fn init() {
     }
 }
 
-/// Runs a process until it traps; the trap is decoded, interrupts are handled.
+/// Runs a process until it traps.
 ///
 /// # Safety
 /// 1. The address space in force is the one of this context's process, with the
 ///    kernel mapped in it.
 /// 2. The context was made by [`Context::start`].
-pub(crate) unsafe fn run(context: &mut Context) -> Trap {
-    let top = (&raw mut *context).wrapping_add(1) as u64;
-    TRAP_STACK.set(top);
-    let sysret = context.vector == SYSCALL_VECTOR && context.rip < USER_END;
+#[inline]
+pub(crate) unsafe fn run(context: &mut Context) {
     // SAFETY: 1. The context is 16-byte aligned and a multiple of 16 long, and
     // stays where it is during the call. 2. Selectors and flags come from
     // `Context::start` or from the processor. 3. The caller's promise.
-    // 4. `sysret` is chosen only for canonical addresses.
     unsafe {
-        set_trap_stack(top);
-        resume(context, u64::from(sysret));
+        set_trap_stack((&raw mut *context).wrapping_add(1) as u64);
+        resume(context);
     }
-    decode(context)
 }
 
-fn decode(context: &Context) -> Trap {
+/// Why a process trapped; an interrupt is handled.
+pub(crate) fn decode(context: &Context) -> Trap {
     match context.vector {
         SYSCALL_VECTOR => {
             let (number, arguments) = context.syscall();

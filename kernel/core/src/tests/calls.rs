@@ -360,7 +360,7 @@ fn a_short_call_goes_straight_to_the_server_and_back() {
     let script = [(20, trap(Syscall::ReplyReceive, Handle::OWN))];
     lab.machine.scripts.insert(server, script.into());
     lab.machine.ran.clear();
-    let counted = |lab: &Lab| lab.kernel.trace.counters().of(TraceKind::Call).count;
+    let counted = |lab: &Lab| lab.kernel.trace.counters(0).of(TraceKind::Call).count;
     let before = counted(&lab);
     // One step: there, back, and on until the timer.
     lab.kernel.step(&mut lab.machine);

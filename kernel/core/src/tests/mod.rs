@@ -13,6 +13,7 @@ mod programs;
 mod regions;
 mod rounds;
 mod scheduling;
+mod short_way;
 mod shutdown;
 mod standing;
 mod strangers;

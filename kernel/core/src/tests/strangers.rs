@@ -5,6 +5,7 @@ use proviso_abi::syscall::{Error, FOREVER, Syscall};
 use proviso_abi::words::Policy;
 use proviso_abi::{Action, Handle, INIT, Pid, Priority, Rights, State, Target, Text};
 
+use crate::fast_path::Short;
 use crate::machine::Trap;
 
 use super::{BUFFER, Lab, kill, restart, set_priority};
@@ -42,7 +43,7 @@ impl Lab {
     }
 
     /// Has a process pass a copy of a handle to another; what that one gets.
-    fn pass_handle(&mut self, from: Pid, to: Pid, handle: Handle) -> Handle {
+    pub(super) fn pass_handle(&mut self, from: Pid, to: Pid, handle: Handle) -> Handle {
         assert_eq!(self.receive(to, FOREVER), None);
         let port = self.port(from, to).unwrap();
         assert_eq!(self.call_passing(from, port, handle), None);
@@ -156,12 +157,10 @@ fn a_friend_cannot_undo_a_disconnection() {
         number: Syscall::Call as u64,
         arguments: [passed.0, 0, 0, 0, 0, 0],
     };
-    let Trap::Syscall { number, arguments } = &call else {
-        unreachable!()
-    };
-    let taken = lab
-        .kernel
-        .fast_path(&mut lab.machine, cut, *number, arguments);
+    lab.task(cut).trap = Some(call);
+    let slot = lab.kernel.table.slot(cut).unwrap();
+    let short = Short::of(&lab.machine, lab.kernel.table.at(slot).unwrap());
+    let taken = lab.kernel.fast_path(&mut lab.machine, slot, short.unwrap());
     assert_eq!(taken, None);
 }
 
