@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
+
+use proviso_abi::Plan;
 
 use crate::confidence;
 use crate::eval::case::{self, Case, CaseError};
@@ -10,11 +13,14 @@ use crate::eval::report::{Outcome, summary};
 use crate::eval::{self};
 use crate::metrics::percentile;
 use crate::model::embedded::Embedded;
-use crate::model::{ModelError, Watch};
+use crate::model::{JobId, ModelError, Watch};
 use crate::planner::Planner;
 
 /// So many cases are timed with the model to compare with: it is slow.
 const SIDE_BY_SIDE: usize = 20;
+
+/// So many sentences are timed one after another and all at once.
+const AT_ONCE: usize = 32;
 
 /// What went wrong.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +44,18 @@ pub struct Figures {
     resident_mib: Option<u64>,
     /// By file of cases.
     outcomes: Vec<(String, Vec<Outcome>)>,
+    throughput: Option<Throughput>,
     side_by_side: Option<SideBySide>,
+}
+
+/// How long the same sentences take one after another, and waiting all at once.
+#[derive(Debug)]
+struct Throughput {
+    sentences: usize,
+    in_turns_ms: f64,
+    at_once_ms: f64,
+    /// Plans that came out differently.
+    differing: usize,
 }
 
 /// Median times of two models for the same sentences, taken in turns.
@@ -78,6 +95,7 @@ pub fn run(
             first_cases = cases;
         }
     }
+    let throughput = throughput(&mut planner, &first_cases);
     // Before another model comes into this process.
     let resident_mib = resident_mib();
     let side_by_side = match against {
@@ -90,8 +108,69 @@ pub fn run(
         ready_ms,
         resident_mib,
         outcomes,
+        throughput,
         side_by_side,
     })
+}
+
+/// Every so many of the cases, so that as many as wanted are spread over the
+/// file, whose neighbours are alike.
+fn spread(cases: &[Case], wanted: usize) -> impl Iterator<Item = &Case> {
+    cases
+        .iter()
+        .step_by((cases.len() / wanted).max(1))
+        .take(wanted)
+}
+
+fn throughput(planner: &mut Planner<Embedded>, cases: &[Case]) -> Option<Throughput> {
+    let cases: Vec<_> = spread(cases, AT_ONCE).collect();
+    // Once for nothing: the first batch is checked against planning alone.
+    at_once(planner, cases.get(..2)?);
+    let start = Instant::now();
+    let alone = cases.iter().map(|case| {
+        let planned = planner.plan(&case.system, &case.prompt, &Arc::default());
+        planned.plan.ok()
+    });
+    let alone: Vec<_> = alone.collect();
+    let in_turns_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let start = Instant::now();
+    let together = at_once(planner, &cases);
+    let at_once_ms = start.elapsed().as_secs_f64() * 1000.0;
+    let pairs = alone.iter().zip(&together);
+    Some(Throughput {
+        sentences: cases.len(),
+        in_turns_ms,
+        at_once_ms,
+        differing: pairs.filter(|(alone, together)| alone != together).count(),
+    })
+}
+
+/// Plans for all of them as for requests that wait: a seat that is free goes to
+/// the next.
+fn at_once(planner: &mut Planner<Embedded>, cases: &[&Case]) -> Vec<Option<Plan>> {
+    let mut plans = vec![None; cases.len()];
+    let mut waiting = cases.iter().enumerate();
+    let mut open: Vec<(usize, JobId)> = Vec::new();
+    loop {
+        while open.len() < planner.seats()
+            && let Some((index, case)) = waiting.next()
+        {
+            let begun = planner.begin(&case.system, &case.prompt, &Arc::default());
+            open.extend(begun.ok().map(|job| (index, job)));
+        }
+        if open.is_empty() {
+            return plans;
+        }
+        let jobs: Vec<_> = open.iter().map(|(_, job)| *job).collect();
+        for (done, planned) in planner.step(&jobs) {
+            let of = |(_, job): &(usize, JobId)| *job == done;
+            if let Some((index, _)) = open.extract_if(.., |one| of(one)).next()
+                && let Some(plan) = plans.get_mut(index)
+            {
+                *plan = planned.plan.ok();
+            }
+        }
+    }
 }
 
 fn beside(
@@ -103,9 +182,7 @@ fn beside(
     let mut other = Planner::new(Embedded::load(other, threads)?);
     other.warm(&Watch::default())?;
     let (mut own_ms, mut other_ms) = (Vec::new(), Vec::new());
-    // Spread over the file, whose neighbours are alike.
-    let step = (cases.len() / SIDE_BY_SIDE).max(1);
-    for case in cases.iter().step_by(step).take(SIDE_BY_SIDE) {
+    for case in spread(cases, SIDE_BY_SIDE) {
         own_ms.push(eval::run(own, case).ms);
         other_ms.push(eval::run(&mut other, case).ms);
     }
@@ -149,6 +226,17 @@ impl fmt::Display for Figures {
                 f,
                 "time       p50 {:.0} ms, p95 {:.0} ms",
                 sum.p50_ms, sum.p95_ms
+            )?;
+        }
+        if let Some(all) = &self.throughput {
+            writeln!(
+                f,
+                "at once    {} sentences in {:.0} ms, one after another {:.0} ms, 1 : {:.1}; {} plans differ",
+                all.sentences,
+                all.at_once_ms,
+                all.in_turns_ms,
+                all.in_turns_ms / all.at_once_ms.max(f64::MIN_POSITIVE),
+                all.differing
             )?;
         }
         if let Some(both) = &self.side_by_side {
@@ -230,6 +318,12 @@ mod tests {
                 "x.jsonl".into(),
                 vec![outcome(true, 1.0), outcome(false, 0.0)],
             )],
+            throughput: Some(Throughput {
+                sentences: 32,
+                in_turns_ms: 600.0,
+                at_once_ms: 300.0,
+                differing: 0,
+            }),
             side_by_side: Some(SideBySide {
                 other: "big".into(),
                 cases: 2,
@@ -242,6 +336,7 @@ mod tests {
             "50.0 % right, 1 of 2",
             "p95 10 ms",
             "1 : 10.0",
+            "1 : 2.0; 0 plans differ",
             "ready      120 ms",
         ] {
             assert!(text.contains(part), "no {part} in {text}");

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use clap::{Args, Parser, Subcommand};
@@ -167,7 +168,7 @@ fn read_system(path: &Path) -> Result<System, String> {
 fn plan(system: &System, sentence: &str, model: &ModelArgs) -> Result<(), Box<dyn Error>> {
     let plan = model
         .planner()?
-        .plan(system, sentence, &Watch::default())
+        .plan(system, sentence, &Arc::default())
         .plan?;
     println!("{}", serde_json::to_string(&plan)?);
     Ok(())

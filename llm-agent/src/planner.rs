@@ -1,10 +1,12 @@
 //! From a sentence and a snapshot to a plan.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use proviso_abi::{Plan, System};
 
-use crate::model::{Completion, Job, Model, ModelError, Watch};
+use crate::model::{Completion, Job, JobId, Model, ModelError, Watch};
 use crate::short::{self, Context, Short, ShortError};
 use crate::slots::Slotted;
 use crate::{check, confidence, grammar, prompt, replies};
@@ -41,20 +43,43 @@ pub enum PlanError {
     },
 }
 
-/// Plans with one model.
+/// Plans with one model, for several who ask at a time.
 pub struct Planner<M> {
     model: M,
+    open: BTreeMap<JobId, Open>,
+}
+
+/// What is needed to understand what the model will say.
+struct Open {
+    system: System,
+    /// Of a model that writes short form.
+    slotted: Option<Slotted>,
+    begun: Instant,
 }
 
 impl<M: Model> Planner<M> {
     /// A planner that uses `model`.
     pub fn new(model: M) -> Self {
-        Self { model }
+        Self {
+            model,
+            open: BTreeMap::new(),
+        }
     }
 
     /// The model's name.
     pub fn model_name(&self) -> &str {
         self.model.name()
+    }
+
+    /// How many sentences it can plan for side by side.
+    pub fn seats(&self) -> usize {
+        self.model.seats()
+    }
+
+    /// Whether nothing is begun that did not end.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty()
     }
 
     /// Reads the fixed part of the prompt ahead of the first request.
@@ -72,73 +97,103 @@ impl<M: Model> Planner<M> {
     }
 
     /// Plans for one sentence.
-    pub fn plan(&mut self, system: &System, sentence: &str, watch: &Watch) -> Planned {
-        let start = Instant::now();
-        let planned = if self.model.writes_short_form() {
-            self.in_short_form(system, sentence, watch)
-        } else {
-            self.in_json(system, sentence, watch)
+    pub fn plan(&mut self, system: &System, sentence: &str, watch: &Arc<Watch>) -> Planned {
+        let job = match self.begin(system, sentence, watch) {
+            Ok(job) => job,
+            Err(error) => return Planned::failed(error),
         };
-        Planned {
-            took: start.elapsed(),
-            ..planned
+        loop {
+            if let Some((_, planned)) = self.step(&[job]).pop() {
+                return planned;
+            }
         }
     }
 
-    /// With the project's own model: slots in, short form out.
-    fn in_short_form(&mut self, system: &System, sentence: &str, watch: &Watch) -> Planned {
-        let slotted = Slotted::new(sentence, system);
-        let job = Job {
-            fixed: "",
-            request: &prompt::slotted(&slotted),
-            grammar: &short::grammar::plans(&slotted, system.caller.is_some()),
-            max_tokens: MAX_TOKENS,
+    /// Takes on a sentence. It goes on only in [`Planner::step`].
+    ///
+    /// # Errors
+    /// If the model cannot do it, or it is not wanted any more.
+    pub fn begin(
+        &mut self,
+        system: &System,
+        sentence: &str,
+        watch: &Arc<Watch>,
+    ) -> Result<JobId, PlanError> {
+        let begun = Instant::now();
+        let is_short = self.model.writes_short_form();
+        let slotted = is_short.then(|| Slotted::new(sentence, system));
+        let (fixed, request, grammar) = match &slotted {
+            Some(slotted) => (
+                "",
+                prompt::slotted(slotted),
+                short::grammar::plans(slotted, system.caller.is_some()),
+            ),
+            None => (
+                prompt::fixed(),
+                prompt::request(system, sentence),
+                grammar::plans(system, sentence),
+            ),
         };
-        let said = self.model.complete(&job, watch);
-        Planned::of(said, |said| {
-            let plan = from_short(&said.text, &slotted, system)?;
-            let confidence = confidence::calibrated(said.log_likelihood);
-            Ok(confidence::cautious(plan, confidence))
-        })
+        let job = self.model.begin(Job {
+            fixed,
+            request,
+            grammar,
+            max_tokens: MAX_TOKENS,
+            watch: Arc::clone(watch),
+        })?;
+        let open = Open {
+            system: system.clone(),
+            slotted,
+            begun,
+        };
+        self.open.insert(job, open);
+        Ok(job)
     }
 
-    /// With any other model: the state and examples in, JSON out.
-    fn in_json(&mut self, system: &System, sentence: &str, watch: &Watch) -> Planned {
-        let job = Job {
-            fixed: prompt::fixed(),
-            request: &prompt::request(system, sentence),
-            grammar: &grammar::plans(system, sentence),
-            max_tokens: MAX_TOKENS,
+    /// Goes on with these by one step, at most [`Planner::seats`] of them, and
+    /// returns those that are done.
+    pub fn step(&mut self, jobs: &[JobId]) -> Vec<(JobId, Planned)> {
+        let mut done = Vec::new();
+        for (job, said) in self.model.step(jobs) {
+            if let Some(open) = self.open.remove(&job) {
+                let planned = open.planned(said);
+                done.push((job, planned));
+            }
+        }
+        done
+    }
+}
+
+impl Open {
+    fn planned(&self, said: Result<Completion, ModelError>) -> Planned {
+        let said = match said {
+            Ok(said) => said,
+            Err(error) => return Planned::failed(error.into()),
         };
-        let said = self.model.complete(&job, watch);
-        Planned::of(said, |said| read(&said.text))
+        let plan = match &self.slotted {
+            Some(slotted) => from_short(&said.text, slotted, &self.system).map(|plan| {
+                confidence::cautious(plan, confidence::calibrated(said.log_likelihood))
+            }),
+            None => read(&said.text),
+        };
+        Planned {
+            plan,
+            took: self.begun.elapsed(),
+            prompt_tokens: said.prompt_tokens,
+            generated_tokens: said.generated_tokens,
+            likelihood: said.log_likelihood.exp(),
+        }
     }
 }
 
 impl Planned {
-    fn of(
-        said: Result<Completion, ModelError>,
-        read: impl FnOnce(&Completion) -> Result<Plan, PlanError>,
-    ) -> Self {
-        let nothing = Self {
-            plan: Ok(Plan::default()),
+    const fn failed(error: PlanError) -> Self {
+        Self {
+            plan: Err(error),
             took: Duration::ZERO,
             prompt_tokens: 0,
             generated_tokens: 0,
             likelihood: 0.0,
-        };
-        match said {
-            Ok(said) => Self {
-                plan: read(&said),
-                prompt_tokens: said.prompt_tokens,
-                generated_tokens: said.generated_tokens,
-                likelihood: said.log_likelihood.exp(),
-                ..nothing
-            },
-            Err(error) => Self {
-                plan: Err(error.into()),
-                ..nothing
-            },
         }
     }
 }
@@ -189,7 +244,7 @@ mod tests {
     use proviso_abi::{Action, Target};
 
     fn plan(answer: &str) -> Planned {
-        Planner::new(Scripted::saying(&[answer])).plan(&system(), "do it", &Watch::default())
+        Planner::new(Scripted::saying(&[answer])).plan(&system(), "do it", &Arc::default())
     }
 
     #[test]
@@ -205,7 +260,7 @@ mod tests {
         let mut model = Scripted::saying(&[answer]);
         model.is_short = true;
         model.log_likelihood = log_likelihood;
-        let planned = Planner::new(model).plan(&system(), sentence, &Watch::default());
+        let planned = Planner::new(model).plan(&system(), sentence, &Arc::default());
         planned.plan.unwrap()
     }
 
@@ -254,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_request_never_reaches_the_model() {
-        let watch = Watch::default();
+        let watch = Arc::new(Watch::default());
         watch.cancel();
         let planned = Planner::new(Scripted::saying(&["{}"])).plan(&system(), "do it", &watch);
         assert!(matches!(

@@ -11,6 +11,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use llm_agent::grammar;
@@ -48,7 +49,7 @@ fn plans_are_valid_repeatable_and_cheaper_the_second_time() {
         "ünïcode, 日本語!",
         "",
     ];
-    let mut ask = |sentence: &str| planner.plan(&system(), sentence, &Watch::default());
+    let mut ask = |sentence: &str| planner.plan(&system(), sentence, &Arc::default());
     let first: Vec<_> = sentences.iter().map(|sentence| ask(sentence)).collect();
     let again = [ask(sentences[0]), ask(sentences[0])].map(|planned| planned.prompt_tokens);
     assert!(again[1] < again[0], "what was read is not kept: {again:?}");
@@ -61,15 +62,68 @@ fn plans_are_valid_repeatable_and_cheaper_the_second_time() {
     }
 }
 
+/// What a replay rests on: neither who else is planned for, nor when, nor where a
+/// sentence was interrupted changes a bit of what comes out.
+#[test]
+fn a_plan_is_the_same_to_the_bit_whoever_else_is_planned_for() {
+    let mut planner = Planner::new(Embedded::load(&model(), 1).unwrap());
+    let sentences = [
+        "start a counter",
+        "how is the machine?",
+        "give the logger 2 MB more and then start three counters with low priority",
+        "kill everything that uses more than 60 % of the processor, but not the logger",
+        "when the logger crashes, restart it, at most 5 times",
+        "pause logger",
+        "why is everything so slow?",
+        "ünïcode, 日本語!",
+        "undo that",
+        "show the last 20 log lines, please, I think something went wrong last night",
+        "",
+        "the one with the most memory should run at idle priority",
+    ];
+    let said = |planned: &llm_agent::planner::Planned| {
+        let plan = planned.plan.as_ref().unwrap();
+        let plan = serde_json::to_string(plan).unwrap();
+        (plan, planned.likelihood.to_bits())
+    };
+    let alone: Vec<_> = sentences
+        .iter()
+        .map(|sentence| said(&planner.plan(&system(), sentence, &Arc::default())))
+        .collect();
+    for seats in [planner.seats(), 3] {
+        // Who goes on changes every few steps, so everybody is interrupted.
+        let mut open: Vec<_> = sentences
+            .iter()
+            .map(|sentence| planner.begin(&system(), sentence, &Arc::default()).unwrap())
+            .enumerate()
+            .collect();
+        let mut round = 0;
+        while !open.is_empty() {
+            let count = open.len();
+            open.rotate_left(usize::from(round % 4 == 3) * (round % count));
+            round += 1;
+            let jobs: Vec<_> = open.iter().take(seats).map(|(_, job)| *job).collect();
+            for (job, planned) in planner.step(&jobs) {
+                let at = open.iter().position(|(_, open)| *open == job).unwrap();
+                let (index, _) = open.remove(at);
+                assert_eq!(said(&planned), alone[index], "{}", sentences[index]);
+            }
+            assert!(round < 5000, "it never ends");
+        }
+    }
+}
+
 #[test]
 fn work_that_is_not_wanted_ends_and_leaves_the_model_as_it_was() {
     let mut planner = Planner::new(Embedded::load(&model(), 1).unwrap());
     let before = planner
-        .plan(&system(), "end the logger", &Watch::default())
+        .plan(&system(), "end the logger", &Arc::default())
         .plan
         .unwrap();
     for pause_ms in [0, 30, 150, 400] {
-        let late = Watch::until(Instant::now() + Duration::from_millis(pause_ms));
+        let late = Arc::new(Watch::until(
+            Instant::now() + Duration::from_millis(pause_ms),
+        ));
         let planned = planner.plan(&system(), "how much memory is free on this machine?", &late);
         assert!(
             matches!(
@@ -81,7 +135,7 @@ fn work_that_is_not_wanted_ends_and_leaves_the_model_as_it_was() {
     }
     assert_eq!(
         planner
-            .plan(&system(), "end the logger", &Watch::default())
+            .plan(&system(), "end the logger", &Arc::default())
             .plan
             .unwrap(),
         before
@@ -91,14 +145,14 @@ fn work_that_is_not_wanted_ends_and_leaves_the_model_as_it_was() {
 #[test]
 fn a_prompt_beyond_the_context_is_refused_in_words() {
     let mut model = Embedded::load(&model(), 1).unwrap();
-    let grammar = grammar::plans(&system(), "");
     let job = Job {
         fixed: "",
-        request: &"process ".repeat(9000),
-        grammar: &grammar,
+        request: "process ".repeat(9000),
+        grammar: grammar::plans(&system(), ""),
         max_tokens: 64,
+        watch: Arc::default(),
     };
-    let error = model.complete(&job, &Watch::default()).unwrap_err();
+    let error = model.complete(job).unwrap_err();
     assert!(
         matches!(error, ModelError::PromptTooLong { .. }) && error.to_string().contains("tokens"),
         "{error}"

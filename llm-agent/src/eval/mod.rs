@@ -8,16 +8,18 @@ mod normal;
 mod order;
 pub mod report;
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use crate::model::{Model, Watch};
+use crate::model::Model;
 use crate::planner::Planner;
 use case::Case;
 use report::Outcome;
 
 /// Plans for one case, the way it is done for a guest, and judges the plan.
 pub fn run<M: Model>(planner: &mut Planner<M>, case: &Case) -> Outcome {
-    let planned = planner.plan(&case.system, &case.prompt, &Watch::default());
+    let planned = planner.plan(&case.system, &case.prompt, &Arc::default());
     let valid = planned.plan.is_ok();
     let plan = planned
         .plan

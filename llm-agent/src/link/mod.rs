@@ -9,6 +9,8 @@ pub mod socket;
 #[cfg(test)]
 mod tests;
 mod trace;
+#[cfg(test)]
+mod turns;
 mod work;
 mod worker;
 

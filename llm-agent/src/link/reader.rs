@@ -157,8 +157,9 @@ impl Reader {
             request,
             received,
             watch,
+            job: None,
         };
-        if self.shared.queue.put(self.guest.id, work).is_err() {
+        if self.shared.queue.put(&work.principal(), work).is_err() {
             let text = Sentence::cut(
                 "too many sentences are waiting for the model; try again in a few seconds",
             );

@@ -11,7 +11,7 @@ use proviso_abi::wire::{
 use proviso_abi::{Action, List, Plan, Reason, Rejection, Sentence, Text};
 use tempfile::TempDir;
 
-use super::queue::MAX_PER_GUEST;
+use super::queue::MAX_PER_PRINCIPAL;
 use super::server::Server;
 use crate::model::scripted::Scripted;
 use crate::planner::Planner;
@@ -302,8 +302,8 @@ fn two_guests_are_served_in_turn_with_numbers_of_their_own() {
     second.expect_accepted(1);
     first.expect_plan(1, STATUS);
     // The second guest waits for one request of the first, not for three.
-    first.expect_plan(2, UNDO);
-    second.expect_plan(1, third);
+    second.expect_plan(1, UNDO);
+    first.expect_plan(2, third);
     first.expect_plan(3, STATUS);
 }
 
@@ -311,7 +311,7 @@ fn two_guests_are_served_in_turn_with_numbers_of_their_own() {
 fn a_flood_is_refused_beyond_the_bound() {
     let agent = Agent::new(&[STATUS; 20], 50);
     let mut kernel = agent.guest();
-    let asked = MAX_PER_GUEST as u64 + 8;
+    let asked = MAX_PER_PRINCIPAL as u64 + 8;
     for intent in 0..asked {
         kernel.ask(intent);
     }
@@ -325,7 +325,7 @@ fn a_flood_is_refused_beyond_the_bound() {
         }
     }
     assert!(
-        planned >= MAX_PER_GUEST as u64 && refused > 0,
+        planned >= MAX_PER_PRINCIPAL as u64 && refused > 0,
         "{planned} planned, {refused} refused"
     );
 }

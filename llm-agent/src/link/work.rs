@@ -7,8 +7,9 @@ use proviso_abi::Sentence;
 use proviso_abi::wire::{ModelStats, Request, ToKernel};
 
 use super::guest::Guest;
-use crate::model::{Model, Watch};
-use crate::planner::{Planned, Planner};
+use super::queue::Principal;
+use crate::model::{JobId, Watch};
+use crate::planner::{PlanError, Planned};
 
 /// A request, who made it, and the watch over it.
 #[derive(Debug)]
@@ -21,12 +22,28 @@ pub struct Work {
     pub received: Instant,
     /// Whether it is still wanted.
     pub watch: Arc<Watch>,
+    /// The planner's number for it, once it began.
+    pub job: Option<JobId>,
 }
 
 impl Work {
-    /// Plans, and answers the guest.
-    pub fn run<M: Model>(self, planner: &mut Planner<M>) {
-        let planned = planner.plan(&self.request.system, &self.request.prompt, &self.watch);
+    /// Whose turn it takes.
+    pub fn principal(&self) -> Principal {
+        Principal {
+            guest: self.guest.id,
+            user: self.request.system.user.to_string(),
+            process: self.request.system.caller,
+        }
+    }
+
+    /// Whether it has to be kept. What the planner began on stays even if nobody
+    /// waits for it, for the planner to hear of that.
+    pub fn is_wanted(&self) -> bool {
+        self.job.is_some() || self.watch.check().is_ok()
+    }
+
+    /// Answers the guest with a plan.
+    pub fn end(self, planned: Planned) {
         self.log(&planned);
         let intent = self.request.intent;
         let stats = ModelStats {
@@ -34,18 +51,24 @@ impl Work {
             prompt_tokens: u32::try_from(planned.prompt_tokens).unwrap_or(u32::MAX),
             generated_tokens: u32::try_from(planned.generated_tokens).unwrap_or(u32::MAX),
         };
-        let answer = match planned.plan {
-            Ok(plan) => ToKernel::Plan {
+        match planned.plan {
+            Ok(plan) => self.guest.finish(
                 intent,
-                plan,
-                stats,
-            },
-            Err(error) => ToKernel::Failed {
-                intent,
-                text: Sentence::cut(&error.to_string()),
-            },
-        };
-        self.guest.finish(intent, answer);
+                ToKernel::Plan {
+                    intent,
+                    plan,
+                    stats,
+                },
+            ),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Answers the guest that there is no plan.
+    pub fn fail(&self, error: &PlanError) {
+        let intent = self.request.intent;
+        let text = Sentence::cut(&error.to_string());
+        self.guest.finish(intent, ToKernel::Failed { intent, text });
     }
 
     fn log(&self, planned: &Planned) {

@@ -1,45 +1,57 @@
 //! A model in this process, run by llama.cpp.
+//!
+//! Jobs are read and written side by side, a token of each at a time: reading one
+//! token costs as much as reading the weights, reading eight twice that. What is
+//! computed for one does not depend on its neighbours (each sequence has its own
+//! part of the context, and each row of a product is computed for itself), so a
+//! plan is the same plan whoever else is planned for. Whether this build keeps to
+//! that is looked at before its first batch is used; if not, jobs take turns.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use llama_cpp_2::context::LlamaContext;
 use llama_cpp_2::context::params::LlamaContextParams;
 use llama_cpp_2::llama_backend::LlamaBackend;
-use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
-use llama_cpp_2::token::LlamaToken;
 
-use super::choose::Chooser;
+use super::draft::{Draft, tokens};
 use super::requantize::fast_copy;
-use super::{Completion, Job, Model, ModelError, Watch};
-use crate::grammar::matcher::Matcher;
+use super::seats::{Part, Seats};
+use super::{Completion, Job, JobId, Model, ModelError, Watch};
 
 /// Tokens that the context holds: prompt and answer.
 const CONTEXT_TOKENS: u32 = 4096;
 /// The same for a model that reads slotted sentences: those are short.
-const SHORT_CONTEXT_TOKENS: u32 = 1024;
+const SHORT_CONTEXT_TOKENS: u32 = 512;
+/// Jobs side by side of such a model. Twice as many would go a tenth faster and
+/// take 38 MB more.
+const SHORT_SEATS: u32 = 8;
 /// What the metadata of a model that writes short form has.
 const SHORT_FORM_KEY: &str = "proviso.short_form";
-/// Tokens read in one go. Between two goes the model looks whether it is still
-/// wanted, so this bounds how long a cancelled request occupies it.
+/// Tokens read in one step, of all jobs together. Between two steps it is looked
+/// who is still wanted and who comes next, so this bounds how long others wait.
 const CHUNK: usize = 64;
-/// The only sequence in the context.
-const SEQUENCE: i32 = 0;
+
+/// A job that ended, and whether well.
+type Done = (JobId, Result<(), ModelError>);
+
+/// Who reads what all prompts begin with.
+const WARMING: JobId = 0;
 
 /// A GGUF model and one context of it.
 pub struct Embedded {
     name: String,
     model: &'static LlamaModel,
-    context: LlamaContext<'static>,
-    /// The tokens whose keys and values the context holds, from its beginning.
-    known: Vec<LlamaToken>,
-    /// Where the logits of the last token are in the last batch.
-    last: i32,
+    seats: Seats,
+    drafts: BTreeMap<JobId, Draft>,
+    next: JobId,
     /// Whether it was trained to write plans in short form.
     is_short: bool,
+    /// Whether what is read together is the same as what is read alone, once known.
+    may_batch: Option<bool>,
 }
 
 /// Initialises llama.cpp, once in a process; it stays quiet.
@@ -75,15 +87,18 @@ impl Embedded {
         let is_short = model
             .meta_val_str(SHORT_FORM_KEY)
             .is_ok_and(|value| value == "1");
-        let context_tokens = if is_short {
-            SHORT_CONTEXT_TOKENS
+        let (seats, room) = if is_short {
+            (SHORT_SEATS, SHORT_CONTEXT_TOKENS)
         } else {
-            CONTEXT_TOKENS
+            (1, CONTEXT_TOKENS)
         };
         let threads = i32::try_from(threads).unwrap_or(1);
         let chunk = u32::try_from(CHUNK).unwrap_or(u32::MAX);
         let parameters = LlamaContextParams::default()
-            .with_n_ctx(NonZeroU32::new(context_tokens.min(model.n_ctx_train())))
+            .with_n_ctx(NonZeroU32::new(seats * room.min(model.n_ctx_train())))
+            .with_n_seq_max(seats)
+            // One order of computing within a job, wherever its neighbours lie.
+            .with_kv_unified(false)
             .with_n_batch(chunk)
             .with_n_ubatch(chunk)
             .with_n_threads(threads)
@@ -94,126 +109,106 @@ impl Embedded {
         let name = path
             .file_stem()
             .map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let seats = usize::try_from(seats).unwrap_or(1);
         Ok(Self {
             name,
             model,
-            context,
-            known: Vec::new(),
-            last: 0,
+            seats: Seats::new(context, seats),
+            drafts: BTreeMap::new(),
+            next: 0,
             is_short,
+            may_batch: None,
         })
     }
 
-    fn tokens(&self, text: &str) -> Vec<LlamaToken> {
-        self.model.vocab().tokenize(text.as_bytes(), false, true)
-    }
-
-    /// Reads the tokens, except those at the beginning that it knows already.
-    /// Returns how many were new.
-    fn read(&mut self, tokens: &[LlamaToken], watch: &Watch) -> Result<usize, ModelError> {
-        let shared = self
-            .known
-            .iter()
-            .zip(tokens)
-            .take_while(|(a, b)| a == b)
-            .count();
-        // The last one is always read again, for its logits.
-        let keep = shared.min(tokens.len().saturating_sub(1));
-        self.forget_from(keep)?;
-        let new = tokens.get(keep..).unwrap_or_default();
-        for chunk in new.chunks(CHUNK) {
-            watch.check()?;
-            self.extend(chunk)?;
-        }
-        Ok(new.len())
-    }
-
-    fn forget_from(&mut self, keep: usize) -> Result<(), ModelError> {
-        let from =
-            u32::try_from(keep).map_err(|e| ModelError::failed("shortening the context", e))?;
-        self.known.truncate(keep);
-        let result = self.context.kv_cache_seq_rm(SEQUENCE, Some(from), None);
-        result.map_err(|e| ModelError::failed("shortening the context", e))
-    }
-
-    /// Reads at most [`CHUNK`] more tokens.
-    fn extend(&mut self, tokens: &[LlamaToken]) -> Result<(), ModelError> {
-        let failed = |why: String| ModelError::failed("running the model", why);
-        let mut batch = LlamaBatch::new(tokens.len(), 1);
-        for (offset, token) in tokens.iter().enumerate() {
-            let position =
-                i32::try_from(self.known.len() + offset).map_err(|e| failed(e.to_string()))?;
-            let is_last = offset + 1 == tokens.len();
-            batch
-                .add(*token, position, &[SEQUENCE], is_last)
-                .map_err(|e| failed(e.to_string()))?;
-        }
-        if let Err(error) = self.context.decode(&mut batch) {
-            // What the context holds now is not known.
-            self.context.clear_kv_cache();
-            self.known.clear();
-            return Err(failed(error.to_string()));
-        }
-        self.last = batch.n_tokens() - 1;
-        self.known.extend_from_slice(tokens);
-        Ok(())
-    }
-
-    /// Writes within the grammar until it is complete, the model ends it, or
-    /// `max_tokens` are out.
-    fn write(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError> {
-        let mut chooser = Chooser::new(self.model, &job.grammar.to_string())?;
-        let mut matcher = Matcher::new(job.grammar);
-        let mut written = Vec::new();
-        let mut undecoded = Vec::new();
-        let mut out = Completion::default();
-        while out.generated_tokens < job.max_tokens {
-            watch.check()?;
-            let forced = self.forced(&matcher, &out.text, &written);
-            let next = if undecoded.is_empty() && !forced.is_empty() {
-                chooser.accept(&forced)?;
-                forced
-            } else {
-                let (token, likelihood) = chooser.choose(self.context.get_logits_ith(self.last))?;
-                out.log_likelihood += likelihood;
-                if chooser.is_end(token) {
-                    break;
-                }
-                vec![token]
+    /// Reads of each job as much as there is room for in one step, and goes on
+    /// with those that are read to their end. Returns those that are done.
+    fn go_on(&mut self, jobs: &[JobId]) -> Result<Vec<Done>, ModelError> {
+        let mut turns = Vec::new();
+        for job in jobs {
+            let Some(draft) = self.drafts.get(job) else {
+                continue;
             };
-            for token in &next {
-                undecoded.extend(self.model.vocab().token_to_piece(*token, false, None));
-            }
-            written.extend_from_slice(&next);
-            let new = whole_text(&mut undecoded);
-            matcher.advance(&new);
-            out.text.push_str(&new);
-            out.generated_tokens += next.len();
-            watch.note_generated(out.generated_tokens);
-            if matcher.must_end() {
-                break;
-            }
-            for chunk in next.chunks(CHUNK) {
-                self.extend(chunk)?;
+            if let Some((seat, known)) = self.seats.take(*job, &draft.tokens, jobs)? {
+                turns.push((seat, *job, known));
             }
         }
-        Ok(out)
+        turns.sort_unstable();
+        let missing = |(_, job, known): &(usize, JobId, usize)| {
+            let all = self.drafts.get(job).map_or(0, |draft| draft.tokens.len());
+            all.saturating_sub(*known)
+        };
+        // Everybody reads one token; who has more to read shares what is left.
+        let longer = turns.iter().filter(|turn| missing(turn) > 1).count();
+        let share = 1 + CHUNK.saturating_sub(turns.len()) / longer.max(1);
+        let mut parts = Vec::new();
+        let mut readers = Vec::new();
+        for turn in &turns {
+            let (seat, job, known) = *turn;
+            let Some(draft) = self.drafts.get_mut(&job) else {
+                continue;
+            };
+            let rest = draft.tokens.get(known..).unwrap_or_default();
+            let tokens = rest.get(..share).unwrap_or(rest);
+            if known < draft.prompt {
+                draft.out.prompt_tokens += tokens.len();
+            }
+            parts.push(Part {
+                seat,
+                tokens: tokens.to_vec(),
+                is_asked: tokens.len() == rest.len(),
+            });
+            readers.push(job);
+        }
+        self.read(&parts, &readers)
     }
 
-    /// The tokens that must come next, cut as the model's own vocabulary cuts
-    /// the whole text. The last is left out: it may share a token with what
-    /// follows it, and that has yet to be chosen.
-    fn forced(&self, matcher: &Matcher<'_>, text: &str, written: &[LlamaToken]) -> Vec<LlamaToken> {
-        let forced = matcher.forced();
-        if forced.is_empty() {
-            return Vec::new();
+    /// Reads the parts, together if that changes nothing, and lets their readers
+    /// go on. Returns those that are done, and how it ended.
+    fn read(&mut self, parts: &[Part], readers: &[JobId]) -> Result<Vec<Done>, ModelError> {
+        let mut done = Vec::new();
+        let at_once = match self.may_batch {
+            Some(false) => 1,
+            _ => parts.len().max(1),
+        };
+        let groups = parts.chunks(at_once).zip(readers.chunks(at_once));
+        for (parts, readers) in groups {
+            let said = self.seats.read(parts)?;
+            if self.check_batches(parts, &said)? {
+                return Ok(done);
+            }
+            for ((part, reader), index) in parts.iter().zip(readers).zip(said) {
+                let Some(draft) = self.drafts.get_mut(reader).filter(|_| part.is_asked) else {
+                    continue;
+                };
+                match draft.go_on(self.seats.said(index)) {
+                    Ok(false) => {}
+                    Ok(true) => done.push((*reader, Ok(()))),
+                    Err(error) => done.push((*reader, Err(error))),
+                }
+            }
         }
-        let mut all = self.tokens(&format!("{text}{forced}"));
-        all.pop();
-        match all.strip_prefix(written) {
-            Some(new) => new.to_vec(),
-            None => Vec::new(),
+        Ok(done)
+    }
+
+    /// Looks once whether what is said in a batch is what is said alone. True if
+    /// it looked: what was said in the batch is gone then, and the next step asks
+    /// again.
+    fn check_batches(&mut self, parts: &[Part], said: &[i32]) -> Result<bool, ModelError> {
+        if self.may_batch.is_some() || parts.len() < 2 {
+            return Ok(false);
         }
+        let asked = parts.iter().zip(said).find(|(part, _)| part.is_asked);
+        let Some((part, index)) = asked else {
+            return Ok(false);
+        };
+        let is_same = self.seats.is_same_alone(part, *index)?;
+        self.may_batch = Some(is_same);
+        if !is_same {
+            eprintln!("llm-agent: this build plans differently in batches; requests take turns");
+            self.seats.forget();
+        }
+        Ok(true)
     }
 }
 
@@ -226,61 +221,64 @@ impl Model for Embedded {
         self.is_short
     }
 
-    fn warm(&mut self, fixed: &str, watch: &Watch) -> Result<(), ModelError> {
-        let tokens = self.tokens(fixed);
-        self.read(&tokens, watch).map(drop)
+    fn seats(&self) -> usize {
+        self.seats.count()
     }
 
-    fn complete(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError> {
-        // The two parts are cut into tokens separately, so that the fixed part
-        // is the same tokens whatever follows it.
-        let mut tokens = self.tokens(job.fixed);
-        tokens.extend(self.tokens(job.request));
-        let room = usize::try_from(self.context.n_ctx())
-            .unwrap_or(0)
-            .saturating_sub(job.max_tokens);
-        if tokens.len() > room {
-            return Err(ModelError::PromptTooLong {
-                tokens: tokens.len(),
-                room,
-            });
+    fn warm(&mut self, fixed: &'static str, watch: &Watch) -> Result<(), ModelError> {
+        let all = tokens(self.model, fixed);
+        while let Some((seat, known)) = self.seats.take(WARMING, &all, &[])? {
+            watch.check()?;
+            let rest = all.get(known..).unwrap_or_default();
+            let tokens = rest.get(..CHUNK).unwrap_or(rest).to_vec();
+            let is_asked = tokens.len() == rest.len();
+            self.seats.read(&[Part {
+                seat,
+                tokens,
+                is_asked,
+            }])?;
+            if is_asked {
+                break;
+            }
         }
-        let prompt_tokens = self.read(&tokens, watch)?;
-        let written = self.write(job, watch)?;
-        Ok(Completion {
-            prompt_tokens,
-            ..written
-        })
+        self.seats.leave(WARMING);
+        Ok(())
     }
-}
 
-/// Takes the text out of `bytes`, up to a character that is not complete yet.
-fn whole_text(bytes: &mut Vec<u8>) -> String {
-    let whole = match std::str::from_utf8(bytes) {
-        Ok(text) => text.len(),
-        // Bytes that never become text are let through, to be marked as such.
-        Err(error) if error.error_len().is_some() => bytes.len(),
-        Err(error) => error.valid_up_to(),
-    };
-    let rest = bytes.split_off(whole);
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    *bytes = rest;
-    text
+    fn begin(&mut self, job: Job) -> Result<JobId, ModelError> {
+        job.watch.check()?;
+        let draft = Draft::new(self.model, job, self.seats.room())?;
+        self.next += 1;
+        self.drafts.insert(self.next, draft);
+        Ok(self.next)
+    }
+
+    fn step(&mut self, jobs: &[JobId]) -> Vec<(JobId, Result<Completion, ModelError>)> {
+        let mut done = Vec::new();
+        let mut wanted = Vec::new();
+        for job in jobs {
+            match self.drafts.get(job).map(|draft| draft.job.watch.check()) {
+                Some(Ok(())) => wanted.push(*job),
+                Some(Err(error)) => done.push((*job, Err(error))),
+                None => {}
+            }
+        }
+        match self.go_on(&wanted) {
+            Ok(more) => done.extend(more),
+            Err(error) => done.extend(wanted.iter().map(|job| (*job, Err(error.clone())))),
+        }
+        let end = |(job, result): Done| {
+            self.seats.leave(job);
+            let out = self.drafts.remove(&job).map(|draft| draft.out);
+            (job, result.map(|()| out.unwrap_or_default()))
+        };
+        done.into_iter().map(end).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_a_character_waits_for_its_other_half() {
-        let mut bytes = "aé".as_bytes().to_vec();
-        let last = bytes.pop().unwrap();
-        assert_eq!(whole_text(&mut bytes), "a");
-        bytes.push(last);
-        assert_eq!(whole_text(&mut bytes), "é");
-        assert!(bytes.is_empty());
-    }
 
     #[test]
     fn a_file_that_is_no_model_is_named() {

@@ -1,28 +1,37 @@
 //! Models: what continues a prompt within a grammar.
 
 mod choose;
+mod draft;
 pub mod embedded;
 mod gguf;
 pub mod locate;
 mod requantize;
 #[cfg(test)]
 pub mod scripted;
+mod seats;
 pub mod watch;
+
+use std::sync::Arc;
 
 use crate::grammar::Grammar;
 pub use watch::Watch;
 
+/// The number that a model gives a job.
+pub type JobId = u64;
+
 /// A prompt in two parts, and what may follow it.
-#[derive(Debug)]
-pub struct Job<'a> {
+#[derive(Debug, Clone)]
+pub struct Job {
     /// What all prompts begin with.
-    pub fixed: &'a str,
+    pub fixed: &'static str,
     /// What this prompt goes on with.
-    pub request: &'a str,
+    pub request: String,
     /// What the model may say.
-    pub grammar: &'a Grammar,
+    pub grammar: Grammar,
     /// The most tokens it may take for that.
     pub max_tokens: usize,
+    /// Whether it is still wanted; kept informed of how far it is.
+    pub watch: Arc<Watch>,
 }
 
 /// What a model said.
@@ -39,7 +48,7 @@ pub struct Completion {
 }
 
 /// Why a model said nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum ModelError {
     /// Whoever asked does not want the answer any more.
     #[error("the request was cancelled")]
@@ -97,11 +106,34 @@ pub trait Model {
     ///
     /// # Errors
     /// If the model cannot, or was told to stop.
-    fn warm(&mut self, fixed: &str, watch: &Watch) -> Result<(), ModelError>;
+    fn warm(&mut self, fixed: &'static str, watch: &Watch) -> Result<(), ModelError>;
 
-    /// Continues a prompt. Keeps `watch` informed and stops when it says so.
+    /// How many jobs it can go on with side by side.
+    fn seats(&self) -> usize {
+        1
+    }
+
+    /// Takes on a job. It goes on only in [`Model::step`].
+    ///
+    /// # Errors
+    /// If it cannot be done, or is not wanted any more.
+    fn begin(&mut self, job: Job) -> Result<JobId, ModelError>;
+
+    /// Goes on with these jobs by one step, at most [`Model::seats`] of them.
+    /// Returns those that ended. What a job's answer is does not depend on the
+    /// others, nor on whether it paused.
+    fn step(&mut self, jobs: &[JobId]) -> Vec<(JobId, Result<Completion, ModelError>)>;
+
+    /// Does one job to its end.
     ///
     /// # Errors
     /// If the model cannot, or was told to stop.
-    fn complete(&mut self, job: &Job<'_>, watch: &Watch) -> Result<Completion, ModelError>;
+    fn complete(&mut self, job: Job) -> Result<Completion, ModelError> {
+        let job = self.begin(job)?;
+        loop {
+            if let Some((_, result)) = self.step(&[job]).pop() {
+                return result;
+            }
+        }
+    }
 }
