@@ -30,12 +30,11 @@ if ! [ -e "$work/$base_name" ]; then
     rm -r "$work/wheel"
 fi
 
-# Every twentieth pattern is kept out of training, to validate on.
 generate() {
-    cargo run --quiet --release -p proviso-train -- make --patterns train/patterns "$@"
+    cargo run --quiet --release -p proviso-train -- make "$@"
 }
-generate --split train --seed 1 --count "$examples" --composed 25 --out "$work/train.jsonl"
-generate --split valid --seed 2 --count 4000 --out "$work/valid.jsonl"
+generate --patterns train/patterns --seed 1 --count "$examples" --composed 10 --out "$work/train.jsonl"
+generate --patterns train/held-out --seed 2 --count 4000 --out "$work/valid.jsonl"
 
 OMP_NUM_THREADS=1 XLA_FLAGS=--xla_cpu_multi_thread_eigen=false \
     "$python" -u train/trainer/train.py --base "$work/$base_name" \

@@ -21,15 +21,13 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use fastrand::Rng;
 use serde_json::json;
 
 use compose::Clauses;
 use pattern::{Pattern, PatternError};
 
-/// Every pattern of this many is kept from training, for validation.
-const VALIDATION: usize = 20;
 /// A pattern that fails so often is passed over.
 const TRIES: usize = 20;
 
@@ -57,9 +55,6 @@ enum Command {
         /// Where they go, one JSON object a line.
         #[arg(long, value_name = "FILE.jsonl")]
         out: PathBuf,
-        /// Which patterns.
-        #[arg(long, value_enum, default_value = "all")]
-        split: Split,
         /// Of a hundred examples, how many are put together from several patterns.
         #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..100))]
         composed: u8,
@@ -75,13 +70,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Split {
-    All,
-    Train,
-    Valid,
-}
-
 type Line = Result<Pattern, (String, PatternError)>;
 
 fn main() -> ExitCode {
@@ -91,12 +79,11 @@ fn main() -> ExitCode {
             count,
             seed,
             out,
-            split,
             composed,
             cases,
         } => read(&patterns).and_then(|lines| {
             let form = if cases { case } else { line };
-            let patterns = chosen(lines, split);
+            let patterns = lines.into_iter().flatten().collect();
             make(patterns, count, seed, &out, usize::from(composed), form)
         }),
         Command::Check { patterns } => read(&patterns).and_then(check),
@@ -138,22 +125,6 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
-}
-
-/// The patterns of a part.
-fn chosen(lines: Vec<Line>, split: Split) -> Vec<Pattern> {
-    let is_wanted = |index: usize| match split {
-        Split::All => true,
-        Split::Train => index % VALIDATION != VALIDATION / 2,
-        Split::Valid => index % VALIDATION == VALIDATION / 2,
-    };
-    lines
-        .into_iter()
-        .flatten()
-        .enumerate()
-        .filter(|(index, _)| is_wanted(*index))
-        .map(|(_, pattern)| pattern)
-        .collect()
 }
 
 /// How an example is written down.
