@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use proviso_abi::System;
 
 use crate::audit;
@@ -14,7 +14,8 @@ use crate::bench;
 use crate::eval::{self, case, report};
 use crate::link;
 use crate::model::embedded::Embedded;
-use crate::model::{ModelError, Watch, locate};
+use crate::model::openai::OpenAi;
+use crate::model::{Model, ModelError, Watch, locate};
 use crate::planner::Planner;
 
 /// Plans for Proviso guests with a local language model.
@@ -92,11 +93,30 @@ enum AuditCommand {
     },
 }
 
+/// Where a model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Backend {
+    /// In this process, by llama.cpp.
+    Embedded,
+    /// Behind a server that speaks OpenAI's protocol (llama-server, vLLM, ...).
+    Openai,
+}
+
 #[derive(Debug, Args)]
 struct ModelArgs {
-    /// The GGUF model [default: llm-agent/model/... here or above].
+    /// The GGUF model [default: llm-agent/model/... here or above]; with `openai`
+    /// the server's name for one [default: its first].
     #[arg(long, env = "PROVISO_MODEL", value_name = "PATH")]
     model: Option<PathBuf>,
+    /// Where the model runs.
+    #[arg(long, value_enum, default_value = "embedded")]
+    backend: Backend,
+    /// The server of `--backend openai`, such as http://127.0.0.1:8080/v1.
+    #[arg(long, required_if_eq("backend", "openai"))]
+    url: Option<String>,
+    /// The environment variable that holds that server's key.
+    #[arg(long, value_name = "NAME")]
+    key_env: Option<String>,
     /// Threads for the model [default: a third of the cores, at most 4].
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -117,8 +137,25 @@ impl ModelArgs {
             .clamp(1, if self.threads.is_some() { cores } else { 4 })
     }
 
-    fn planner(&self) -> Result<Planner<Embedded>, ModelError> {
-        Ok(Planner::new(Embedded::load(&self.path()?, self.threads())?))
+    fn planner(&self) -> Result<Planner<Box<dyn Model + Send>>, ModelError> {
+        let model: Box<dyn Model + Send> = match self.backend {
+            Backend::Embedded => Box::new(Embedded::load(&self.path()?, self.threads())?),
+            Backend::Openai => {
+                let name = self.model.as_ref().map(|name| name.to_string_lossy());
+                let url = self.url.as_deref().unwrap_or_default();
+                Box::new(OpenAi::connect(url, self.key()?, name.as_deref())?)
+            }
+        };
+        Ok(Planner::new(model))
+    }
+
+    fn key(&self) -> Result<Option<String>, ModelError> {
+        let Some(name) = &self.key_env else {
+            return Ok(None);
+        };
+        let key = std::env::var(name);
+        let missing = |why| ModelError::failed("reading the key", format!("{name}: {why}; set it"));
+        key.map(Some).map_err(missing)
     }
 }
 
@@ -209,11 +246,15 @@ mod tests {
             "llm-agent serve --listen /tmp/a.sock --model m.gguf --threads 2",
             "llm-agent plan --system s.json --model m.gguf sentence",
             "llm-agent eval --cases c.jsonl --json",
+            "llm-agent serve --listen s --backend openai --url http://h/v1 --key-env K",
             "llm-agent bench --cases c.jsonl --cases d.jsonl --against m.gguf",
         ] {
             Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
-        assert!(Cli::try_parse_from(["llm-agent", "serve"]).is_err());
+        let without_url = "llm-agent serve --listen s --backend openai";
+        for line in ["llm-agent serve", without_url] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err());
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod expr;
 pub mod matcher;
 mod mentioned;
+pub mod schema;
 mod targets;
 #[cfg(test)]
 mod tests;

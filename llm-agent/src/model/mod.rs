@@ -5,6 +5,7 @@ mod draft;
 pub mod embedded;
 mod gguf;
 pub mod locate;
+pub mod openai;
 mod requantize;
 #[cfg(test)]
 pub mod scripted;
@@ -135,5 +136,31 @@ pub trait Model {
                 return result;
             }
         }
+    }
+}
+
+impl Model for Box<dyn Model + Send> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn writes_short_form(&self) -> bool {
+        (**self).writes_short_form()
+    }
+
+    fn warm(&mut self, fixed: &'static str, watch: &Watch) -> Result<(), ModelError> {
+        (**self).warm(fixed, watch)
+    }
+
+    fn seats(&self) -> usize {
+        (**self).seats()
+    }
+
+    fn begin(&mut self, job: Job) -> Result<JobId, ModelError> {
+        (**self).begin(job)
+    }
+
+    fn step(&mut self, jobs: &[JobId]) -> Vec<(JobId, Result<Completion, ModelError>)> {
+        (**self).step(jobs)
     }
 }

@@ -1,7 +1,7 @@
 //! How a piece of work is watched and called off, from other threads.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ModelError;
 
@@ -38,6 +38,13 @@ impl Watch {
     #[must_use]
     pub fn generated_tokens(&self) -> u32 {
         self.generated_tokens.load(Ordering::Relaxed)
+    }
+
+    /// The time until the work is worthless, if there is such a time.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// Fine as long as the work is still wanted.
