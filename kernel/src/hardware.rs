@@ -9,6 +9,7 @@ use proviso_hal::{clock, entry, heap, interrupts, power, region, serial, space, 
 use proviso_kernel_core::machine::{
     Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap, Words,
 };
+use proviso_kernel_core::program::Segment;
 
 /// The processor, the memory and the devices.
 pub struct Hardware {
@@ -79,20 +80,12 @@ impl Machine for Hardware {
     fn map(
         &mut self,
         task: &mut Task,
-        address: u64,
-        pages: u64,
-        access: Access,
+        segment: &Segment<'_>,
         limit_frames: u64,
         keep_free: u64,
     ) -> Result<(), NoMemory> {
-        task.space.map(
-            &mut self.memory,
-            address,
-            pages,
-            access,
-            limit_frames,
-            keep_free,
-        )
+        let memory = &mut self.memory;
+        task.space.map(memory, segment, limit_frames, keep_free)
     }
 
     fn create_region(&mut self) -> Result<RegionMemory, NoMemory> {
@@ -152,16 +145,12 @@ impl Machine for Hardware {
         region::destroy(&mut self.memory, memory)
     }
 
-    fn load(&mut self, task: &mut Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
-        task.space.write(address, bytes, true)
-    }
-
     fn copy_in(&self, task: &Task, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress> {
         task.space.read(address, buffer)
     }
 
     fn copy_out(&mut self, task: &mut Task, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
-        task.space.write(address, bytes, false)
+        task.space.write(address, bytes)
     }
 
     fn set_start(&mut self, task: &mut Task, entry: u64, stack: u64, arguments: [u64; 3]) {

@@ -180,6 +180,7 @@ impl Capabilities {
     ///
     /// # Errors
     /// [`Error::BadHandle`], or [`Error::Dead`] if the object is no more.
+    #[inline]
     pub fn find(&self, table: TableId, handle: Handle) -> Result<Capability, Error> {
         let index = table
             .saturating_mul(MAX_HANDLES)

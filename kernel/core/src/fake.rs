@@ -8,6 +8,7 @@ use proviso_abi::Pid;
 use proviso_abi::words::ShutdownMode;
 
 use crate::machine::{Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap};
+use crate::program::Segment;
 
 const PAGE: u64 = 4096;
 /// Time between two ticks.
@@ -155,6 +156,18 @@ impl FakeMachine {
     pub fn take_console(&mut self) -> String {
         String::from_utf8(std::mem::take(&mut self.console)).unwrap()
     }
+
+    /// Writes to mapped pages whatever their access.
+    pub fn load(
+        &mut self,
+        task: &mut FakeTask,
+        address: u64,
+        bytes: &[u8],
+    ) -> Result<(), BadAddress> {
+        task.bytes(address, bytes.len(), |_| true)?;
+        self.put(task, address, bytes);
+        Ok(())
+    }
 }
 
 impl Machine for FakeMachine {
@@ -204,12 +217,11 @@ impl Machine for FakeMachine {
     fn map(
         &mut self,
         task: &mut FakeTask,
-        address: u64,
-        pages: u64,
-        access: Access,
+        segment: &Segment<'_>,
         limit_frames: u64,
         keep_free: u64,
     ) -> Result<(), NoMemory> {
+        let (address, pages) = (segment.address, segment.pages);
         if let Some(left) = &mut self.maps_left {
             *left = left.checked_sub(1).ok_or(NoMemory)?;
         }
@@ -226,7 +238,10 @@ impl Machine for FakeMachine {
         self.free -= needed;
         task.tables.extend(tables);
         for page in range {
-            let old = task.pages.insert(page, (access, vec![0; PAGE as usize]));
+            let mut bytes = vec![0; PAGE as usize];
+            let (offset, content) = segment.content_of(page * PAGE);
+            bytes[offset..offset + content.len()].copy_from_slice(content);
+            let old = task.pages.insert(page, (segment.access, bytes));
             assert!(old.is_none(), "maps a page once");
         }
         Ok(())
@@ -330,12 +345,6 @@ impl Machine for FakeMachine {
         let pages = self.regions.remove(&region.0).expect("destroyed once");
         self.free += region_held(&pages);
         region_held(&pages)
-    }
-
-    fn load(&mut self, task: &mut FakeTask, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
-        task.bytes(address, bytes.len(), |_| true)?;
-        self.put(task, address, bytes);
-        Ok(())
     }
 
     fn copy_in(&self, task: &FakeTask, address: u64, buffer: &mut [u8]) -> Result<(), BadAddress> {

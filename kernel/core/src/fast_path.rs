@@ -12,6 +12,7 @@
 use proviso_abi::handle::{Handle, Rights};
 use proviso_abi::ipc::IS_CALL;
 use proviso_abi::syscall::{FOREVER, Syscall, Words};
+use proviso_abi::trace::TraceKind;
 use proviso_abi::{Pid, Priority};
 
 use crate::capabilities::TableId;
@@ -93,14 +94,44 @@ impl<M: Machine> Kernel<M> {
             let process = self.table.at_mut(slot)?;
             machine.run(process.task.as_mut()?);
             let short = Short::of(machine, process);
-            match short.and_then(|short| self.fast_path(machine, slot, short)) {
-                Some(next) => slot = next,
-                None => break,
+            if let Some(next) = short.and_then(|short| self.fast_path(machine, slot, short)) {
+                slot = next;
+                continue;
+            }
+            let process = self.table.at(slot)?;
+            let (pid, task) = (process.pid, process.task.as_ref()?);
+            self.current = Some(pid);
+            // What concerns nobody else is done at once: the same one goes on, so
+            // there is nothing to settle.
+            let now = machine.now_ns();
+            match machine.request(task) {
+                Some((number, arguments)) if is_private(number) => {
+                    self.trace.note(now, pid, TraceKind::Call, number);
+                    self.syscall(machine, pid, number, arguments);
+                    continue;
+                }
+                _ => {}
+            }
+            let trap = machine.trap(task);
+            match self.touched(machine, pid, &trap) {
+                Some(instruction) => self.trace.note(now, pid, TraceKind::Fault, instruction),
+                None => return Some((pid, trap)),
             }
         }
-        let process = self.table.at(slot)?;
-        self.current = Some(process.pid);
-        Some((process.pid, machine.trap(process.task.as_ref()?)))
+    }
+
+    /// The instruction of a fault that came to no more than a page of a region.
+    fn touched(&mut self, machine: &mut M, pid: Pid, trap: &Trap) -> Option<u64> {
+        let Trap::Fault {
+            kind,
+            instruction,
+            address,
+        } = *trap
+        else {
+            return None;
+        };
+        let given = self.touch(machine, pid, address?, kind.wanted()?)?;
+        given.is_ok().then_some(instruction)
     }
 
     /// Tries the short way for the process in a slot; the slot of the one that
@@ -264,6 +295,24 @@ impl<M: Machine> Kernel<M> {
             self.settle(pid);
         }
     }
+}
+
+/// Whether a call can neither end or stop its caller, nor concern anybody else.
+const fn is_private(number: u64) -> bool {
+    matches!(
+        Syscall::from_number(number),
+        Some(
+            Syscall::Clock
+                | Syscall::Grow
+                | Syscall::Create
+                | Syscall::Copy
+                | Syscall::Count
+                | Syscall::Region
+                | Syscall::Map
+                | Syscall::Unmap
+                | Syscall::Protect
+        )
+    )
 }
 
 /// How urgent a process is by itself, as a number to compare.

@@ -33,6 +33,7 @@ impl Frames {
 
     /// Makes a frame free. False if it was free already or is out of range,
     /// which is a bug of the caller's.
+    #[inline]
     pub fn insert(&mut self, frame: usize) -> bool {
         let (index, bit) = (frame / 64, 1 << (frame % 64));
         match self.words.get_mut(index) {
@@ -47,6 +48,7 @@ impl Frames {
     }
 
     /// Takes the lowest free frame.
+    #[inline]
     pub fn take(&mut self) -> Option<usize> {
         while let Some(word) = self.words.get_mut(self.lowest) {
             if *word != 0 {

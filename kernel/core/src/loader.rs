@@ -3,8 +3,8 @@
 use proviso_abi::Pid;
 use proviso_abi::layout::{PAGE, STACK_SIZE, STACK_TOP};
 
-use crate::machine::{Access, BadAddress, Machine, NoMemory};
-use crate::program::Program;
+use crate::machine::{Machine, NoMemory};
+use crate::program::{Program, Segment};
 
 /// How a program is to be started.
 #[derive(Debug, Clone, Copy)]
@@ -48,37 +48,19 @@ fn fill<M: Machine>(
     start: &Start<'_>,
 ) -> Result<(), NoMemory> {
     let (limit, keep) = (start.limit_frames, start.keep_free);
-    // Everything that is written to was mapped just before, so a bad address
-    // cannot come back; if it did, the start would fail like one without memory.
-    let load = |machine: &mut M, task: &mut M::Task, address, bytes| {
-        machine
-            .load(task, address, bytes)
-            .map_err(|BadAddress| NoMemory)
-    };
     for segment in &program.segments {
-        machine.map(
-            task,
-            segment.address,
-            segment.pages,
-            segment.access,
-            limit,
-            keep,
-        )?;
-        load(machine, task, segment.data_address, segment.data)?;
+        machine.map(task, segment, limit, keep)?;
     }
-    machine.map(
-        task,
-        STACK_TOP - STACK_SIZE,
-        STACK_SIZE / PAGE,
-        Access::Write,
-        limit,
-        keep,
-    )?;
     let length = start.args.len() as u64;
     // At most some hundred bytes, so the stack has room for them many times.
     // It begins below them, aligned as the System V ABI wants it at an entry.
     let args = STACK_TOP.saturating_sub(length.next_multiple_of(16));
-    load(machine, task, args, start.args.as_bytes())?;
+    let stack = Segment {
+        data_address: args,
+        data: start.args.as_bytes(),
+        ..Segment::zeroed(STACK_TOP - STACK_SIZE, STACK_SIZE / PAGE)
+    };
+    machine.map(task, &stack, limit, keep)?;
     machine.set_start(task, program.entry, args, [args, length, start.pid.into()]);
     Ok(())
 }

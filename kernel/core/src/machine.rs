@@ -9,6 +9,8 @@ pub use proviso_abi::region::Access;
 pub use proviso_abi::syscall::{REGISTERS, Words};
 use proviso_abi::words::ShutdownMode;
 
+use crate::program::Segment;
+
 /// There is no frame left, or the caller's budget does not allow one more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoMemory;
@@ -80,17 +82,15 @@ pub trait Machine {
     fn create_task(&mut self) -> Result<Self::Task, NoMemory>;
     /// Frames that a task holds, page tables included.
     fn frames_of(&self, task: &Self::Task) -> u64;
-    /// Gives a task `pages` zeroed pages from `address` up, as long as it then
-    /// holds at most `limit_frames` and `keep_free` frames stay free.
+    /// Gives a task the pages of a segment, as long as it then holds at most
+    /// `limit_frames` and `keep_free` frames stay free.
     ///
     /// # Errors
     /// [`NoMemory`]; then nothing was mapped and no frame is lost.
     fn map(
         &mut self,
         task: &mut Self::Task,
-        address: u64,
-        pages: u64,
-        access: Access,
+        segment: &Segment<'_>,
         limit_frames: u64,
         keep_free: u64,
     ) -> Result<(), NoMemory>;
@@ -150,12 +150,6 @@ pub trait Machine {
     /// Gives back every frame of a region, which no task reaches any more; how
     /// many that were.
     fn destroy_region(&mut self, region: RegionMemory) -> u64;
-    /// Writes to mapped pages whatever their access: how programs are loaded.
-    ///
-    /// # Errors
-    /// [`BadAddress`] if a byte is not mapped.
-    fn load(&mut self, task: &mut Self::Task, address: u64, bytes: &[u8])
-    -> Result<(), BadAddress>;
     /// Reads what the process may read.
     ///
     /// # Errors

@@ -59,19 +59,47 @@ impl fmt::Display for ProgramError {
     }
 }
 
-/// Whole pages of one access, and the bytes they begin with.
+/// Pages to be mapped, and the bytes in them: those of a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
+pub struct Segment<'a> {
     /// The first page's address.
     pub address: u64,
     /// How many pages.
     pub pages: u64,
     /// What the process may do there.
     pub access: Access,
-    /// Where the bytes go; at `address` or a little above.
+    /// Where the bytes go; at `address` or above.
     pub data_address: u64,
     /// The bytes; the rest of the pages is zero.
-    pub data: &'static [u8],
+    pub data: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// Pages of zeroes, to be written to.
+    #[must_use]
+    pub const fn zeroed(address: u64, pages: u64) -> Self {
+        Self {
+            address,
+            pages,
+            access: Access::Write,
+            data_address: address,
+            data: &[],
+        }
+    }
+
+    /// The bytes that go into a page, and how far into it they begin.
+    #[inline]
+    #[must_use]
+    pub fn content_of(&self, page: u64) -> (usize, &'a [u8]) {
+        let skipped = page.saturating_sub(self.data_address) as usize;
+        let offset = self.data_address.saturating_sub(page);
+        let room = PAGE.saturating_sub(offset) as usize;
+        let bytes = self.data.get(skipped..).unwrap_or(&[]);
+        (
+            offset.min(PAGE) as usize,
+            bytes.get(..room).unwrap_or(bytes),
+        )
+    }
 }
 
 /// A program that can be started.
@@ -82,7 +110,7 @@ pub struct Program {
     /// Where it starts.
     pub entry: u64,
     /// What is mapped before it starts, by address; the stack is not among it.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<Segment<'static>>,
     /// Frames that a start takes: segments, stack and page tables.
     pub frames: u64,
 }
@@ -126,7 +154,7 @@ impl Program {
     }
 }
 
-impl Segment {
+impl Segment<'static> {
     fn new(header: &ProgramHeader, image: &'static [u8]) -> Result<Self, ProgramError> {
         let access = match (header.p_flags & PF_W != 0, header.p_flags & PF_X != 0) {
             (true, true) => return Err(ProgramError::WritableCode),
@@ -168,7 +196,7 @@ fn data(header: &ProgramHeader, image: &'static [u8]) -> Option<&'static [u8]> {
 }
 
 /// What only shows in all segments together; they are sorted by address.
-fn check(segments: &[Segment], entry: u64) -> Result<(), ProgramError> {
+fn check(segments: &[Segment<'static>], entry: u64) -> Result<(), ProgramError> {
     if segments.is_empty() {
         return Err(ProgramError::SegmentCount);
     }
@@ -179,7 +207,7 @@ fn check(segments: &[Segment], entry: u64) -> Result<(), ProgramError> {
     {
         return Err(ProgramError::Overlap);
     }
-    let is_code = |segment: &Segment| {
+    let is_code = |segment: &Segment<'static>| {
         segment.access == Access::Execute && (segment.address..segment.end()).contains(&entry)
     };
     if segments.iter().any(is_code) {
@@ -190,7 +218,7 @@ fn check(segments: &[Segment], entry: u64) -> Result<(), ProgramError> {
 }
 
 /// Frames for the pages and for the page tables above them.
-fn frames(segments: &[Segment]) -> u64 {
+fn frames(segments: &[Segment<'static>]) -> u64 {
     let stack = (STACK_TOP - STACK_SIZE, STACK_SIZE / PAGE);
     let ranges = || segments.iter().map(|s| (s.address, s.pages)).chain([stack]);
     let pages: u64 = ranges().map(|(_, pages)| pages).sum();

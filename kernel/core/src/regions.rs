@@ -284,7 +284,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Gives a process the page of a region at an address, if it has mapped one
     /// there for what it wants.
-    fn touch(
+    pub(crate) fn touch(
         &mut self,
         machine: &mut M,
         pid: Pid,

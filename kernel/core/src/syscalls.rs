@@ -17,10 +17,11 @@ use proviso_abi::{Handle, ObjectKind, Pid};
 use crate::capabilities::Capability;
 use crate::ipc::Message;
 use crate::kernel::Kernel;
-use crate::machine::{Access, BadAddress, Machine};
+use crate::machine::{BadAddress, Machine};
 use crate::mailbox::Full;
 use crate::object::{Notification, Object};
 use crate::process::{Event, Wait};
+use crate::program::Segment;
 use crate::user_slice::UserSlice;
 
 /// How a call goes on.
@@ -268,7 +269,7 @@ impl<M: Machine> Kernel<M> {
         let task = process.task.as_mut().ok_or(Error::NoSuchProcess)?;
         if pages > 0 {
             machine
-                .map(task, address, pages, Access::Write, limit, keep_free)
+                .map(task, &Segment::zeroed(address, pages), limit, keep_free)
                 .map_err(|_| Error::NoMemory)?;
         }
         process.heap_pages = total;

@@ -1,15 +1,16 @@
 //! Physical memory: the kernel's window onto it, and its frames.
 
+use core::sync::atomic::{AtomicU64, Ordering};
+
 use bootloader_api::info::{MemoryRegionKind, MemoryRegions};
 use proviso_kernel_core::frames::Frames;
 use proviso_kernel_core::machine::NoMemory;
-use spin::Once;
 
 /// The size of a frame, in bytes.
 pub const FRAME: u64 = 4096;
 
 /// All of physical memory is mapped from this address up.
-static WINDOW: Once<u64> = Once::new();
+static WINDOW: AtomicU64 = AtomicU64::new(0);
 
 /// The number of a frame: its physical address divided by [`FRAME`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +25,14 @@ impl FrameNumber {
 }
 
 /// A pointer to a physical address, through the window.
+#[inline(always)]
 pub(crate) fn pointer(physical: u64) -> *mut u8 {
-    (WINDOW.get().copied().unwrap_or(0) + physical) as *mut u8
+    (WINDOW.load(Ordering::Relaxed) + physical) as *mut u8
 }
 
 /// The physical address behind a pointer into the window.
 pub(crate) fn physical(pointer: *const u8) -> u64 {
-    pointer as u64 - WINDOW.get().copied().unwrap_or(0)
+    pointer as u64 - WINDOW.load(Ordering::Relaxed)
 }
 
 /// The frames of the machine.
@@ -53,7 +55,7 @@ impl Memory {
     /// 2. The regions are true: nobody uses what is called usable.
     /// 3. Called once.
     pub unsafe fn take_over(window: u64, regions: &MemoryRegions) -> Result<Self, NoMemory> {
-        WINDOW.call_once(|| window);
+        WINDOW.store(window, Ordering::Relaxed);
         let usable = || {
             regions
                 .iter()
@@ -110,9 +112,32 @@ impl Memory {
     ///
     /// # Errors
     /// [`NoMemory`] if there is none.
+    #[inline]
     pub(crate) fn take(&mut self) -> Result<FrameNumber, NoMemory> {
         let frame = FrameNumber(self.frames.take().ok_or(NoMemory)?);
         zero(frame);
+        Ok(frame)
+    }
+
+    /// Takes a frame with these bytes from an offset on, and zeroes elsewhere.
+    ///
+    /// # Errors
+    /// [`NoMemory`] if there is none.
+    pub(crate) fn take_with(
+        &mut self,
+        (offset, bytes): (usize, &[u8]),
+    ) -> Result<FrameNumber, NoMemory> {
+        let frame = FrameNumber(self.frames.take().ok_or(NoMemory)?);
+        let bytes = &bytes[..bytes.len().min(FRAME as usize - offset)];
+        if bytes.len() < FRAME as usize {
+            zero(frame);
+        }
+        if !bytes.is_empty() {
+            let to = pointer(frame.address() + offset as u64);
+            // SAFETY: 1. The frame was just taken, so nobody else uses it, and the
+            // window maps it writable. 2. By the line above the bytes end in it.
+            unsafe { to.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        }
         Ok(frame)
     }
 
@@ -145,6 +170,7 @@ impl Memory {
 
 /// Zeroes a frame. `rep stosq` counts once for eight bytes where a byte-wise
 /// `memset` counts for each (518 instructions instead of 4102 under emulation).
+#[inline]
 fn zero(frame: FrameNumber) {
     // SAFETY: 1. The frame was just taken, so nobody else uses it. 2. The
     // window maps it writable. 3. The direction flag is clear.

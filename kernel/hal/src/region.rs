@@ -8,8 +8,8 @@ use x86_64::{PhysAddr, VirtAddr};
 
 use crate::memory::{FRAME, FrameNumber, Memory};
 use crate::space::{
-    LEVELS, SHARED, Space, USER_END, frame_of, give_back_table, index, kernel_root, leaf,
-    page_flags, table, table_under,
+    LEVELS, SHARED, Space, USER_END, frame_of, give_back_table, index, leaf, page_flags, table,
+    table_under,
 };
 
 /// Levels of a region's tree.
@@ -148,7 +148,7 @@ impl Space {
 
     /// Changes what the process may do with pages of regions, or takes them away.
     pub fn protect_region(&mut self, address: u64, pages: u64, access: Option<Access>) {
-        let is_current = kernel_root() == self.root;
+        let is_current = self.is_current();
         for at in (address..USER_END)
             .step_by(FRAME as usize)
             .take(pages as usize)

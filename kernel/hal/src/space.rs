@@ -7,6 +7,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use proviso_kernel_core::machine::{Access, BadAddress, NoMemory};
+use proviso_kernel_core::program::Segment;
 use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr3, Cr3Flags};
 use x86_64::structures::paging::page_table::PageTableEntry;
@@ -18,6 +19,8 @@ use crate::memory::{FRAME, FrameNumber, Memory, pointer};
 pub(crate) const USER_END: u64 = 0x0000_8000_0000_0000;
 /// Entries of the top table that belong to the process.
 const USER_ENTRIES: usize = 256;
+/// Entries of a table.
+const ENTRIES: usize = 512;
 /// Levels of tables; level 1 holds the pages.
 pub(crate) const LEVELS: u32 = 4;
 /// Marks a page that is a region's, in a bit that the processor ignores (Intel
@@ -44,10 +47,12 @@ pub fn switches() -> u64 {
 }
 
 /// The part of an address that picks the entry in a table of a level.
+#[inline(always)]
 pub(crate) fn index(address: u64, level: u32) -> usize {
     (address >> (12 + 9 * (level - 1)) & 0x1ff) as usize
 }
 
+#[inline(always)]
 pub(crate) fn table<'a>(frame: FrameNumber) -> &'a mut PageTable {
     // SAFETY: 1. Only frames that are page tables come here: roots, and entries
     // above level 1. 2. One processor, and no two references to a table are
@@ -55,6 +60,7 @@ pub(crate) fn table<'a>(frame: FrameNumber) -> &'a mut PageTable {
     unsafe { &mut *pointer(frame.address()).cast::<PageTable>() }
 }
 
+#[inline(always)]
 pub(crate) fn frame_of(entry: &PageTableEntry) -> Option<FrameNumber> {
     entry
         .flags()
@@ -78,10 +84,9 @@ impl Space {
     /// [`NoMemory`] if there is no frame for its first table.
     pub fn create(memory: &mut Memory) -> Result<Self, NoMemory> {
         let root = memory.take()?;
-        let kernel: [PageTableEntry; 512] =
-            core::array::from_fn(|at| table(kernel_root())[at].clone());
-        for (at, entry) in kernel.into_iter().enumerate().skip(USER_ENTRIES) {
-            table(root)[at] = entry;
+        let kernel = table(kernel_root()).iter().skip(USER_ENTRIES);
+        for (own, entry) in table(root).iter_mut().skip(USER_ENTRIES).zip(kernel) {
+            own.clone_from(entry);
         }
         Ok(Self {
             root,
@@ -96,7 +101,7 @@ impl Space {
         self.held
     }
 
-    /// Maps zeroed pages from `address` up; see the machine trait's `map`.
+    /// Maps the pages of a segment; see the machine trait's `map`.
     ///
     /// # Errors
     /// [`NoMemory`] if a bound would be broken or the range is not free and in
@@ -104,12 +109,11 @@ impl Space {
     pub fn map(
         &mut self,
         memory: &mut Memory,
-        address: u64,
-        pages: u64,
-        access: Access,
+        segment: &Segment<'_>,
         limit_frames: u64,
         keep_free: u64,
     ) -> Result<(), NoMemory> {
+        let (address, pages) = (segment.address, segment.pages);
         let bytes = pages.checked_mul(FRAME).ok_or(NoMemory)?;
         let end = address
             .checked_add(bytes)
@@ -123,16 +127,31 @@ impl Space {
         if self.held + needed > limit_frames || memory.free() < keep_free.saturating_add(needed) {
             return Err(NoMemory);
         }
-        if (address..end)
-            .step_by(FRAME as usize)
-            .any(|page| self.find(page).is_some())
-        {
+        if spans(address, end).any(|(at, pages)| self.is_mapped(at, pages)) {
             return Err(NoMemory);
         }
-        for page in (address..end).step_by(FRAME as usize) {
-            self.map_page(memory, page, page_flags(access))?;
+        let flags = page_flags(segment.access);
+        for (at, pages) in spans(address, end) {
+            let below = leaf_table(memory, self.root, LEVELS, at, &mut self.held)?;
+            let entries = below.iter_mut().skip(index(at, 1)).take(pages);
+            for (entry, page) in entries.zip((at..).step_by(FRAME as usize)) {
+                let frame = match segment.data {
+                    [] => memory.take(),
+                    _ => memory.take_with(segment.content_of(page)),
+                }?;
+                entry.set_addr(PhysAddr::new_truncate(frame.address()), flags);
+            }
+            self.held += pages as u64;
         }
         Ok(())
+    }
+
+    /// Whether one of so many pages, for which one table is responsible, is there.
+    fn is_mapped(&self, at: u64, pages: usize) -> bool {
+        self.table_at(at, 1).is_some_and(|below| {
+            let mut entries = table(below).iter().skip(index(at, 1)).take(pages);
+            entries.any(|entry| !entry.is_unused())
+        })
     }
 
     /// How many tables a mapping of this range would add.
@@ -153,14 +172,6 @@ impl Space {
     /// The table of a level that is responsible for an address.
     pub(crate) fn table_at(&self, address: u64, level: u32) -> Option<FrameNumber> {
         table_under(self.root, LEVELS, level, address)
-    }
-
-    fn map_page(&mut self, memory: &mut Memory, page: u64, flags: Flags) -> Result<(), NoMemory> {
-        let entry = leaf(memory, self.root, LEVELS, page, &mut self.held)?;
-        let frame = memory.take()?;
-        self.held += 1;
-        entry.set_addr(PhysAddr::new(frame.address()), flags);
-        Ok(())
     }
 
     /// The page's frame and what the process may do with it.
@@ -214,16 +225,12 @@ impl Space {
         )
     }
 
-    /// Writes memory of the process, read-only pages too if `loading`.
+    /// Writes memory of the process.
     ///
     /// # Errors
     /// [`BadAddress`] if a byte is not mapped or not writable; nothing is written.
-    pub fn write(&mut self, address: u64, bytes: &[u8], loading: bool) -> Result<(), BadAddress> {
-        let needed = if loading {
-            Flags::USER_ACCESSIBLE
-        } else {
-            Flags::USER_ACCESSIBLE | Flags::WRITABLE
-        };
+    pub fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), BadAddress> {
+        let needed = Flags::USER_ACCESSIBLE | Flags::WRITABLE;
         self.pieces(address, bytes.len(), needed, |_, _, _| {})?;
         self.pieces(address, bytes.len(), needed, |to, done, piece| {
             // SAFETY: as in `read`, the other way round; the process does not
@@ -232,11 +239,17 @@ impl Space {
         })
     }
 
+    /// Whether the space is the one in force.
+    #[inline]
+    pub(crate) fn is_current(&self) -> bool {
+        current_root() == self.frame.start_address().as_u64()
+    }
+
     /// Makes the space the one in force, unless it is already: writing CR3
     /// costs more than hundreds of instructions.
     #[inline]
     pub fn enter(&self) {
-        if current_root() != self.frame.start_address().as_u64() {
+        if !self.is_current() {
             // SAFETY: the kernel's half is the same in every space.
             unsafe { set_root(self.frame) };
         }
@@ -248,12 +261,7 @@ impl Space {
             // SAFETY: the boot root has the kernel's half and is never freed.
             unsafe { set_root(physical_frame(kernel.0)) };
         }
-        let mut given = 1;
-        for slot in 0..USER_ENTRIES {
-            if let Some(below) = frame_of(&table(self.root)[slot]) {
-                given += give_back_table(memory, below, LEVELS - 1);
-            }
-        }
+        let given = 1 + give_back_below(memory, self.root, LEVELS, USER_ENTRIES);
         memory.give_back(self.root);
         assert!(
             given == self.held,
@@ -264,15 +272,19 @@ impl Space {
 }
 
 /// The table of a level that is responsible for an address, under a root.
+#[inline]
 pub(crate) fn table_under(
     root: FrameNumber,
     top: u32,
     level: u32,
     address: u64,
 ) -> Option<FrameNumber> {
-    (level + 1..=top).rev().try_fold(root, |frame, above| {
-        frame_of(&table(frame)[index(address, above)])
-    })
+    let (mut frame, mut above) = (root, top);
+    while above > level {
+        frame = frame_of(&table(frame)[index(address, above)])?;
+        above -= 1;
+    }
+    Some(frame)
 }
 
 /// The entry of a page, in tables that are made where they are missing and added
@@ -284,6 +296,17 @@ pub(crate) fn leaf<'a>(
     page: u64,
     held: &mut u64,
 ) -> Result<&'a mut PageTableEntry, NoMemory> {
+    leaf_table(memory, root, top, page, held).map(|below| &mut below[index(page, 1)])
+}
+
+/// The same for the table that the entry is in.
+fn leaf_table<'a>(
+    memory: &mut Memory,
+    root: FrameNumber,
+    top: u32,
+    page: u64,
+    held: &mut u64,
+) -> Result<&'a mut PageTable, NoMemory> {
     let mut at = root;
     for level in (2..=top).rev() {
         let slot = index(page, level);
@@ -298,25 +321,50 @@ pub(crate) fn leaf<'a>(
             }
         };
     }
-    Ok(&mut table(at)[index(page, 1)])
+    Ok(table(at))
+}
+
+/// A range in pieces for which one table each is responsible: where it begins, and
+/// how many pages it has.
+fn spans(address: u64, end: u64) -> impl Iterator<Item = (u64, usize)> {
+    let span = FRAME << 9;
+    (address & !(span - 1)..end)
+        .step_by(span as usize)
+        .map(move |base| {
+            let at = base.max(address);
+            (at, ((end.min(base + span) - at) / FRAME) as usize)
+        })
 }
 
 /// Gives back a table and everything below it but what is a region's; how many
 /// frames that was.
 pub(crate) fn give_back_table(memory: &mut Memory, frame: FrameNumber, level: u32) -> u64 {
-    let mut given = 1;
-    for slot in 0..512 {
-        let entry = &table(frame)[slot];
-        if let Some(below) = frame_of(entry).filter(|_| !entry.flags().contains(SHARED)) {
-            if level > 1 {
-                given += give_back_table(memory, below, level - 1);
-            } else {
-                memory.give_back(below);
-                given += 1;
+    let given = give_back_below(memory, frame, level, ENTRIES);
+    memory.give_back(frame);
+    given + 1
+}
+
+/// Gives back what is below the first so many entries of a table. Most are not in
+/// use, so they are looked at eight at a time.
+fn give_back_below(memory: &mut Memory, frame: FrameNumber, level: u32, entries: usize) -> u64 {
+    // SAFETY: as in `table`; an entry is a word, and 0 if it is not in use.
+    let words = unsafe { &*pointer(frame.address()).cast::<[u64; ENTRIES]>() };
+    let mut given = 0;
+    for (eight, chunk) in words[..entries].as_chunks::<8>().0.iter().enumerate() {
+        if chunk.iter().fold(0, |all, word| all | word) == 0 {
+            continue;
+        }
+        for entry in table(frame).iter().skip(eight * 8).take(8) {
+            match frame_of(entry).filter(|_| !entry.flags().contains(SHARED)) {
+                Some(below) if level > 1 => given += give_back_table(memory, below, level - 1),
+                Some(below) => {
+                    memory.give_back(below);
+                    given += 1;
+                }
+                None => {}
             }
         }
     }
-    memory.give_back(frame);
     given
 }
 

@@ -142,8 +142,9 @@ fn calls() -> Result<(), String> {
     start("client")?;
     Port::OWN.receive(None).map_err(text)?;
     answer(server)?;
-    let [counts, switches, ..] = Port::OWN.receive(None).map_err(text)?.words;
+    let [counts, switches, wall_ns, _] = Port::OWN.receive(None).map_err(text)?.words;
     figure("call_reply", counts / BATCH);
+    figure("call_reply_ns", wall_ns / BATCH);
     figure("call_reply_cr3_writes", switches / BATCH);
     answer(Handle::NONE)?;
     system::watch(None).map_err(text).map(|_| ())
@@ -178,8 +179,9 @@ fn serve() -> Result<(), Error> {
 fn client() -> Result<(), Error> {
     let init = Port::open("bench")?;
     let server = Port(init.call([0; 4])?.handle);
-    let (mut counts, mut switches) = (u64::MAX, u64::MAX);
+    let (mut counts, mut switches, mut wall) = (u64::MAX, u64::MAX, Duration::MAX);
     for _ in 0..BATCHES {
+        let begin = clock();
         let before = (measure::space_switches(), measure::counts());
         for number in 0..BATCH {
             let words = [number, 1, 2, 3];
@@ -191,6 +193,8 @@ fn client() -> Result<(), Error> {
         }
         counts = counts.min(measure::counts() - before.1);
         switches = switches.min(measure::space_switches() - before.0);
+        wall = wall.min(clock() - begin);
     }
-    init.call([counts, switches, 0, 0]).map(|_| ())
+    let wall_ns = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
+    init.call([counts, switches, wall_ns, 0]).map(|_| ())
 }

@@ -125,7 +125,6 @@ impl Lab {
     }
 
     fn put(&mut self, pid: Pid, bytes: &[u8]) {
-        use crate::machine::Machine;
         let task = self
             .kernel
             .table
@@ -177,7 +176,6 @@ impl Lab {
 
     /// An envelope in a process's memory; its address.
     fn envelope(&mut self, pid: Pid, envelope: Envelope) -> u64 {
-        use crate::machine::Machine;
         let words = [
             envelope.out_address,
             envelope.out_length,

@@ -73,8 +73,9 @@ fn one_who_yields_goes_behind_its_peers() {
 fn calls_do_not_prolong_a_turn() {
     let mut lab = quiet();
     let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    // One that is settled; what concerns the caller alone counts at the next tick.
     let call = Trap::Syscall {
-        number: Syscall::Clock as u64,
+        number: Syscall::Close as u64,
         arguments: [0; 6],
     };
     lab.machine
@@ -84,6 +85,23 @@ fn calls_do_not_prolong_a_turn() {
         .extend(vec![(MS, call); 30]);
     let ran = steps(&mut lab, 12);
     assert_eq!(ran, [[a; 10].as_slice(), &[b, b]].concat());
+}
+
+#[test]
+fn calls_that_concern_their_caller_alone_end_with_the_tick() {
+    let mut lab = quiet();
+    let (a, b) = (lab.spawn("worker"), lab.spawn("worker"));
+    let call = Trap::Syscall {
+        number: Syscall::Clock as u64,
+        arguments: [0; 6],
+    };
+    let tick = (MS, Trap::Interrupt);
+    let calls = [(MS, call), (MS, call), (MS, call), (MS, call), tick].repeat(4);
+    lab.machine.scripts.insert(a, calls.into());
+    // A turn is 10 ms: two ticks, with what it called in between.
+    assert_eq!(steps(&mut lab, 3), [[a; 10].as_slice(), &[b]].concat());
+    let used = |pid| lab.kernel.table.get(pid).unwrap().cpu.total_ns();
+    assert_eq!(used(a), 10 * MS, "no time is lost");
 }
 
 #[test]
