@@ -21,5 +21,6 @@ pub mod planner;
 pub mod prompt;
 pub mod replies;
 pub mod revise;
+pub mod rounds;
 pub mod short;
 pub mod slots;

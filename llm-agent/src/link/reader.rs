@@ -13,7 +13,7 @@ use super::export::Export;
 use super::guest::Guest;
 use super::work::Work;
 use super::worker::Shared;
-use crate::revise;
+use crate::{revise, rounds};
 
 /// A kernel says hello when it starts and once for every hello of ours; within
 /// this time both can be meant by the one hello that we sent.
@@ -147,9 +147,14 @@ impl Reader {
         }
         // A request that is asked again while it is worked on is only accepted.
         let Some(watch) = watch else { return true };
-        if let Some(Before::Rejected { plan, rejections }) = &request.before {
-            let answer = second(intent, revise::revised(plan, rejections), received);
-            self.guest.finish(intent, answer);
+        if let Some(before) = &request.before {
+            let plan = match before {
+                Before::Rejected { plan, rejections } => revise::revised(plan, rejections),
+                Before::Seen { plan, effects } => {
+                    Some(rounds::after(plan, effects, request.system.uptime_s))
+                }
+            };
+            self.guest.finish(intent, second(intent, plan, received));
             return true;
         }
         let work = Work {
@@ -181,7 +186,7 @@ impl Reader {
     }
 }
 
-/// The answer to a refusal, which no model has to be waited for.
+/// The answer to a refusal, or after a look: no model has to be waited for.
 fn second(intent: IntentId, revised: Option<Plan>, received: Instant) -> ToKernel {
     match revised {
         Some(plan) => ToKernel::Plan {

@@ -434,3 +434,34 @@ fn a_refusal_is_answered_without_the_model() {
     kernel.expect_accepted(1);
     kernel.expect_failure(1, "no other plan");
 }
+
+#[test]
+fn an_explanation_looks_first_and_then_says_what_it_saw() {
+    let explain = r#"{"plan":[{"action":"explain"}]}"#;
+    let agent = Agent::new(&[explain], 0);
+    let mut kernel = agent.guest();
+    kernel.ask_again(1, 60_000, None);
+    kernel.expect_accepted(1);
+    let ToKernel::Look { intent: 1, plan } = kernel.hear_more() else {
+        panic!("it does not look");
+    };
+    let evidence = proviso_abi::report::Evidence {
+        processes: Vec::new(),
+        log: Vec::new(),
+        memory_free: proviso_abi::Bytes(4 << 20),
+        cpu: 7,
+    };
+    let effects = vec![proviso_abi::Effect::Explained(evidence)];
+    let look = plan.clone();
+    // The script is over: no model is asked again.
+    kernel.ask_again(1, 60_000, Some(Before::Seen { plan, effects }));
+    kernel.expect_accepted(1);
+    let ToKernel::Plan { plan, .. } = kernel.hear_more() else {
+        panic!("it has no plan");
+    };
+    let [Action::Answer { text }, shown] = &plan.actions[..] else {
+        panic!("{plan}");
+    };
+    assert!(text.contains("7% busy, 4M of memory"), "{text}");
+    assert_eq!(*shown, look.actions[0]);
+}

@@ -10,6 +10,7 @@ use super::guest::Guest;
 use super::queue::Principal;
 use crate::model::{JobId, Watch};
 use crate::planner::{PlanError, Planned};
+use crate::rounds::{self, First};
 
 /// A request, who made it, and the watch over it.
 #[derive(Debug)]
@@ -51,17 +52,19 @@ impl Work {
             prompt_tokens: u32::try_from(planned.prompt_tokens).unwrap_or(u32::MAX),
             generated_tokens: u32::try_from(planned.generated_tokens).unwrap_or(u32::MAX),
         };
-        match planned.plan {
-            Ok(plan) => self.guest.finish(
+        let plan = match planned.plan {
+            Ok(plan) => plan,
+            Err(error) => return self.fail(&error),
+        };
+        let answer = match rounds::first(plan, self.request.rounds_left) {
+            First::Look(plan) => ToKernel::Look { intent, plan },
+            First::Plan(plan) => ToKernel::Plan {
                 intent,
-                ToKernel::Plan {
-                    intent,
-                    plan,
-                    stats,
-                },
-            ),
-            Err(error) => self.fail(&error),
-        }
+                plan,
+                stats,
+            },
+        };
+        self.guest.finish(intent, answer);
     }
 
     /// Answers the guest that there is no plan.
