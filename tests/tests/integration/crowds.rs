@@ -50,7 +50,7 @@ fn a_thousand_processes_run_at_once_in_512_mebibytes() -> Result<()> {
 
 fn a_machine_of_16_mebibytes_does_its_work() -> Result<()> {
     let mut console = boot(16)?;
-    for workload in ["counter 100", "echo", "pinger 100", "logger", "worker 5 50"] {
+    for workload in ["counter 100", "echo", "pinger 100", "worker 5 50", "logger"] {
         console.spawn(workload)?;
     }
     console.eventually("[logger ")?;
