@@ -31,7 +31,26 @@ pub fn locate(named: Option<&Path>, from: &Path) -> Result<PathBuf, ModelError> 
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+
+    #[test]
+    fn the_model_is_the_one_that_its_card_describes() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let model = std::fs::read(locate(None, folder).unwrap()).unwrap();
+        let mut hash = String::new();
+        for byte in Sha256::digest(&model) {
+            write!(hash, "{byte:02x}").unwrap();
+        }
+        let card = std::fs::read_to_string(folder.join("model/MODEL.md")).unwrap();
+        assert!(
+            card.contains(&format!("| SHA-256 | `{hash}` |")),
+            "llm-agent/model/MODEL.md does not name {hash}"
+        );
+    }
 
     #[test]
     fn looks_upwards_and_says_what_to_do() {
