@@ -1,6 +1,17 @@
-//! What the processor refuses to do for a process.
+//! What the processor refuses to do for a process, and what its guard says to it.
+//!
+//! The guard of a process receives its faults as calls: their words are the kind,
+//! the address, the instruction, and the process. The first word of the answer is
+//! a verdict. A region's handle that comes with a [`RESUME`] is mapped for the
+//! process first: the other words are the address, the first page and the number
+//! of pages (upper and lower half), and the access.
 
 use crate::region::Access;
+
+/// The process goes on where it was, as if it had not been stopped.
+pub const RESUME: u64 = 0;
+/// The process ends by its fault.
+pub const END: u64 = 1;
 
 /// The table: `number Variant "name"`.
 macro_rules! faults {

@@ -311,6 +311,12 @@ syscalls! {
     /// Changes what the mapping that begins at an address is for.
     27 Protect "protect" (region: Handle, address: u64, access: u64)
         on needs(ObjectKind::Region, Rights::NONE) => "0" fails [Invalid NotPermitted];
+    /// Has the faults of a process told at an endpoint, by calls of the kernel's in
+    /// its name: those of the caller (`pid` 0) or of one that the caller started,
+    /// which gets a copy of the handle for that. Whoever answers says whether it
+    /// goes on; without an answer it ends.
+    28 Guard "guard" (endpoint: Handle, pid: u64)
+        on needs(ObjectKind::Endpoint, Rights::CALL) => "0" fails [NoSuchProcess NotPermitted Full];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.

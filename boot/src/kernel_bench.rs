@@ -63,6 +63,13 @@ const ROWS: &[(&str, &str, &str, &str, Option<u64>)] = &[
         Some(1500),
     ),
     (
+        "fault_resume",
+        "fault, handled in user space, resume",
+        "1,303",
+        "",
+        Some(1000),
+    ),
+    (
         "spawn_to_exit",
         "spawn to exit, waited for",
         "",

@@ -35,6 +35,7 @@
 pub mod agent;
 pub mod bench;
 pub mod exit;
+pub mod fuzz_bench;
 pub mod guest;
 pub mod image;
 pub mod interactive;

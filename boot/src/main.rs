@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use proviso_boot::{
-    bench, guest,
+    bench, fuzz_bench, guest,
     image::Console,
     interactive, kernel_bench,
     launch::{self, AgentChoice, Choices},
@@ -74,6 +74,18 @@ enum What {
         runs: u32,
         #[command(flatten)]
         machine: MachineOptions,
+    },
+    /// System calls made up from the table, in the guest, and the ledgers after them
+    Fuzz {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        calls: u64,
+        /// Where the making up begins
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The kind of machine
+        #[arg(long, value_enum, default_value_t)]
+        machine: MachineKind,
     },
     /// How good, how sure, how fast and how big the planner is
     Planner {
@@ -146,6 +158,14 @@ fn main() -> ExitCode {
             what: What::Kernel { machine },
         }) => bench_kernel(machine),
         Some(Verb::Bench {
+            what:
+                What::Fuzz {
+                    calls,
+                    seed,
+                    machine,
+                },
+        }) => bench_fuzz(machine, calls, seed),
+        Some(Verb::Bench {
             what: What::Boot { runs, machine },
         }) => bench_boot(runs, machine),
         Some(Verb::Bench {
@@ -197,6 +217,13 @@ fn bench_kernel(kind: MachineKind) -> Result<()> {
     setup::ensure(&[Purpose::BuildGuest, Purpose::RunMachine])?;
     process::kill_on_signals()?;
     print!("{}", kernel_bench::run(kind)?);
+    Ok(())
+}
+
+fn bench_fuzz(kind: MachineKind, calls: u64, seed: u64) -> Result<()> {
+    setup::ensure(&[Purpose::BuildGuest, Purpose::RunMachine])?;
+    process::kill_on_signals()?;
+    println!("{}", fuzz_bench::run(kind, calls, seed)?);
     Ok(())
 }
 

@@ -18,6 +18,8 @@ pub struct GuestTest {
 pub struct Report {
     /// The tests, in the order in which they ran.
     pub tests: Vec<GuestTest>,
+    /// Every abuse that was tried and came to what it should: name, and what it is.
+    pub abuses: Vec<(String, String)>,
     /// How many passed and failed by the suite's own count, if it got that far.
     pub summary: Option<(usize, usize)>,
 }
@@ -37,6 +39,7 @@ pub fn read(transcript: &str) -> Report {
         let line = line.trim_end();
         report.summary = report.summary.or_else(|| summary(line));
         report.tests.extend(test(line));
+        report.abuses.extend(abuse(line));
     }
     report
 }
@@ -54,6 +57,28 @@ fn test(line: &str) -> Option<GuestTest> {
     })
 }
 
+fn abuse(line: &str) -> Option<(String, String)> {
+    let (name, text) = line.strip_prefix("abuse ")?.split_once(": ")?;
+    Some((name.into(), text.into()))
+}
+
+/// `docs/abuse.md`: every abuse by name.
+#[must_use]
+pub fn abuse_page(abuses: &[(String, String)]) -> String {
+    let mut page = format!(
+        "# Abuse\n\nWhat programs do wrong on purpose in the tests that run inside the machine, {} cases \
+         by\nname: each comes to what it should, harms nobody else, and leaves no frame behind. \
+         Written\nby `PROVISO_BLESS=1 cargo test -p proviso-tests --test integration -- guest::`; \
+         a test\nfails while it is stale. Storms of calls made up at random come on top.\n\n\
+         | name | what |\n|---|---|\n",
+        abuses.len()
+    );
+    for (name, text) in abuses {
+        page.push_str(&format!("| `{name}` | {text} |\n"));
+    }
+    page
+}
+
 fn summary(line: &str) -> Option<(usize, usize)> {
     let (passed, failed) = line.split_once(" passed, ")?;
     let failed = failed.strip_suffix(" failed")?;
@@ -68,8 +93,11 @@ mod tests {
     fn tests_and_summary_are_found_behind_their_writer() {
         let report = read(
             "Proviso boots\n[suite 1] test memory::grow ... ok\n[suite 1] test ipc ... FAILED it hung\n\
-             [suite 1] 1 passed, 1 failed\n",
+             [suite 1] abuse no-handle: Uses none: BadHandle.\n[suite 1] 1 passed, 1 failed\n",
         );
+        let abuses = [("no-handle".into(), "Uses none: BadHandle.".into())];
+        assert_eq!(report.abuses, abuses);
+        assert!(abuse_page(&abuses).ends_with("| `no-handle` | Uses none: BadHandle. |\n"));
         let failures: Vec<_> = report
             .tests
             .iter()

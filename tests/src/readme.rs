@@ -19,9 +19,34 @@ pub fn tested_blocks(markdown: &str) -> Vec<String> {
     blocks
 }
 
+/// The files that a Markdown text shows: blocks whose fence says `rust PATH`.
+#[must_use]
+pub fn files(markdown: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut file: Option<(String, String)> = None;
+    for line in markdown.lines() {
+        match &mut file {
+            None => {
+                file = line
+                    .strip_prefix("```rust ")
+                    .map(|path| (path.trim().into(), String::new()))
+            }
+            Some(_) if line.trim_end() == "```" => files.extend(file.take()),
+            Some((_, text)) => text.extend([line, "\n"]),
+        }
+    }
+    files
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_named_by_their_fence() {
+        let text = "```rust a/b.rs\nfn x() {}\n```\n```rust\nno\n```\n";
+        assert_eq!(files(text), [("a/b.rs".into(), "fn x() {}\n".into())]);
+    }
 
     #[test]
     fn only_marked_blocks_count() {

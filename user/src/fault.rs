@@ -1,24 +1,24 @@
 //! Ways to fault, for trying out that the kernel ends the one who does it.
 
 use core::arch::asm;
-use core::cell::UnsafeCell;
 
-use proviso_abi::layout::{HEAP_BASE, PAGE, PROGRAM_BASE, STACK_SIZE, STACK_TOP, USER_END};
-use proviso_abi::syscall::{Buffer, REGISTERS, Request, Syscall};
+use proviso_abi::Handle;
+use proviso_abi::layout::{STACK_SIZE, STACK_TOP, USER_END};
+use proviso_abi::syscall::{Buffer, EnvelopeAt, OBSERVE_TRACE, REGISTERS, Request};
 
-use crate::{raw, system};
+use crate::raw;
 
 /// An address of the kernel: where it is linked.
 pub const KERNEL_ADDRESS: u64 = 0xffff_ffff_8000_0000;
 /// An address whose upper bits are no copy of bit 47, which no processor accepts.
 const NONCANONICAL_ADDRESS: u64 = 0x8000_0000_0000_0000;
 
-/// The table: `Variant "name" => code`.
+/// The table: `Variant "name" "words of its record" => code`.
 macro_rules! faults {
-    ($($(#[$doc:meta])+ $variant:ident $name:literal => $code:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $words:literal => $code:expr;)+) => {
         /// A way to fault.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Fault { $($(#[$doc])+ $variant,)+ }
+        pub enum Fault { $($(#[doc = $doc])+ $variant,)+ }
 
         impl Fault {
             /// Every way.
@@ -30,6 +30,18 @@ macro_rules! faults {
                 match self { $(Self::$variant => $name,)+ }
             }
 
+            /// What it does, in words.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+),)+ }
+            }
+
+            /// What the record of its end says.
+            #[must_use]
+            pub const fn words(self) -> &'static str {
+                match self { $(Self::$variant => $words,)+ }
+            }
+
             /// Does it. That this returns shows a fault of the kernel's.
             pub fn happen(self) {
                 match self { $(Self::$variant => $code,)+ }
@@ -38,41 +50,154 @@ macro_rules! faults {
     };
 }
 
+/// Instructions that fault, or that ring 3 may not run.
+macro_rules! run {
+    ($($text:literal),+) => {{
+        // SAFETY: the kernel ends the process here, and nothing has changed; of the
+        // registers that would change, those that Rust uses are named.
+        unsafe { asm!($($text),+, out("rax") _, out("rdx") _) }
+    }};
+}
+
+/// The same, where the stack or the flags are spoiled before.
+macro_rules! run_to_the_end {
+    ($($text:literal),+ $(; $name:ident = $value:expr)?) => {{
+        // SAFETY: the kernel ends the process here, or it would run into `ud2`.
+        unsafe { asm!($($text),+, "ud2", $($name = const $value,)? options(noreturn)) }
+    }};
+}
+
 faults! {
     /// Reads address 0.
-    NullRead "null-read" => read(0);
+    NullRead "null-read" "page fault (read)" => read(0);
     /// Writes address 0.
-    NullWrite "null-write" => write(0);
+    NullWrite "null-write" "page fault (write)" => write(0);
     /// Runs data.
-    ExecuteData "execute-data" => run(DATA.as_ptr() as u64);
+    ExecuteData "execute-data" "page fault (execute)" => run(DATA.as_ptr() as u64);
+    /// Runs its stack.
+    ExecuteStack "execute-stack" "page fault (execute)" => run_to_the_end!("push 0xc3", "jmp rsp");
     /// Writes to its own code.
-    WriteCode "write-code" => write(write as *const () as u64);
+    WriteCode "write-code" "page fault (write)" => write(write as *const () as u64);
     /// Divides by zero.
-    Divide "divide" => divide();
+    Divide "divide" "division by zero" => divide();
     /// Runs an instruction that does not exist.
-    UndefinedInstruction "undefined-instruction" => instruction_ud2();
+    UndefinedInstruction "undefined-instruction" "undefined instruction" => run!("ud2");
     /// Tries to turn interrupts off.
-    PrivilegedInstruction "privileged-instruction" => instruction_cli();
+    PrivilegedInstruction "privileged-instruction" "general protection fault" => run!("cli");
     /// Tries to stop the processor.
-    Halt "halt" => instruction_hlt();
+    Halt "halt" "general protection fault" => run!("hlt");
     /// Tries to speak to a device.
-    PortWrite "port-write" => port_write();
+    PortWrite "port-write" "general protection fault" => run!("out 0x80, al");
+    /// Tries to hear from a device.
+    PortRead "port-read" "general protection fault" => run!("in al, 0x60");
+    /// Tries to read a register of the processor's model.
+    ReadModelRegister "read-model-register" "general protection fault" => run!("rdmsr");
+    /// Tries to write one.
+    WriteModelRegister "write-model-register" "general protection fault" => run!("wrmsr");
+    /// Tries to see whether paging is on.
+    ReadControlRegister "read-control-register" "general protection fault" => run!("mov rax, cr0");
+    /// Tries to change the address space.
+    WriteControlRegister "write-control-register" "general protection fault" => run!("mov cr3, rax");
+    /// Tries to set a debug register.
+    WriteDebugRegister "write-debug-register" "general protection fault" => run!("mov dr7, rax");
+    /// Tries to install interrupt handlers of its own.
+    LoadInterruptTable "load-interrupt-table" "general protection fault" => run!("lidt [rsp]");
+    /// Tries to install segments of its own.
+    LoadSegmentTable "load-segment-table" "general protection fault" => run!("lgdt [rsp]");
+    /// Tries to load a task state.
+    LoadTask "load-task" "general protection fault" => run!("ltr ax");
+    /// Tries to swap the base that a kernel may keep its data at.
+    SwapBase "swap-base" "general protection fault" => run!("swapgs");
+    /// Tries to make the processor forget a translation.
+    FlushPage "flush-page" "general protection fault" => run!("invlpg [rsp]");
+    /// Tries to make it forget its caches.
+    FlushCaches "flush-caches" "general protection fault" => run!("wbinvd");
+    /// Pretends to be the timer.
+    FakeInterrupt "fake-interrupt" "general protection fault" => run!("int 32");
+    /// Makes a system call of another system's.
+    SoftwareInterrupt "software-interrupt" "general protection fault" => run!("int 0x80");
+    /// Pretends to be a page fault.
+    FakePageFault "fake-page-fault" "general protection fault" => run!("int 14");
+    /// Loads a segment of the kernel's.
+    LoadKernelSegment "load-kernel-segment" "general protection fault"
+        => run!("mov eax, 8", "mov ds, eax");
+    /// Returns from an interrupt that never was, into ring 0.
+    ReturnToKernel "return-to-kernel" "general protection fault"
+        => run_to_the_end!("push 0", "push rsp", "pushfq", "push 8", "push 0", "iretq");
     /// Runs into a breakpoint without a debugger.
-    Breakpoint "breakpoint" => instruction_int3();
+    Breakpoint "breakpoint" "breakpoint" => run!("int3");
+    /// Runs step by step without a debugger.
+    SingleStep "single-step" "debug trap"
+        => run!("pushfq", "or qword ptr [rsp], 0x100", "popfq", "nop");
+    /// Makes a system call step by step.
+    SingleStepCall "single-step-call" "debug trap"
+        => run_to_the_end!("mov eax, 3", "pushfq", "or qword ptr [rsp], 0x100", "popfq", "syscall", "nop", "nop");
+    /// Makes a system call with flags that would confuse a kernel that kept them.
+    FlagsCall "flags-call" "undefined instruction"
+        => run_to_the_end!("mov eax, 3", "pushfq", "or qword ptr [rsp], 0x44400", "popfq", "syscall");
+    /// Faults with the same flags.
+    FlagsFault "flags-fault" "undefined instruction"
+        => run_to_the_end!("pushfq", "or qword ptr [rsp], 0x44400", "popfq");
+    /// Makes a system call with a stack that is none.
+    WildStackCall "wild-stack-call" "undefined instruction"
+        => run_to_the_end!("mov eax, 3", "mov rsp, {at}", "syscall"; at = NONCANONICAL_ADDRESS);
+    /// Pushes to a stack that cannot exist.
+    WildStack "wild-stack" "segment fault"
+        => run_to_the_end!("mov rsp, {at}", "push 0"; at = NONCANONICAL_ADDRESS);
+    /// Pushes to a stack in the kernel.
+    KernelStack "kernel-stack" "page fault (write)"
+        => run_to_the_end!("mov rsp, {at}", "push 0"; at = KERNEL_ADDRESS + 4096);
+    /// Uses x87 floating point.
+    FloatingPoint "floating-point" "floating point used" => run!("fninit");
+    /// Uses vector registers.
+    VectorRegister "vector-register" "undefined instruction" => run!("xorps xmm0, xmm0");
     /// Uses more stack than there is.
-    StackOverflow "stack-overflow" => overflow_stack();
+    StackOverflow "stack-overflow" "page fault (write)" => overflow_stack();
+    /// Reads below the end of its stack.
+    StackGuard "stack-guard" "page fault (read)" => read(STACK_TOP - STACK_SIZE - 8);
+    /// Reads the last address that could be its own.
+    LastAddress "last-address" "page fault (read)" => read(USER_END - 8);
+    /// Reads the last address there is.
+    HighestAddress "highest-address" "page fault (read)" => read(u64::MAX - 7);
     /// Reads memory of the kernel.
-    KernelRead "kernel-read" => read(KERNEL_ADDRESS);
+    KernelRead "kernel-read" "page fault (read)" => read(KERNEL_ADDRESS);
     /// Writes memory of the kernel.
-    KernelWrite "kernel-write" => write(KERNEL_ADDRESS);
+    KernelWrite "kernel-write" "page fault (write)" => write(KERNEL_ADDRESS);
     /// Runs code of the kernel.
-    KernelJump "kernel-jump" => run(KERNEL_ADDRESS);
+    KernelJump "kernel-jump" "page fault" => run(KERNEL_ADDRESS);
     /// Reads an address that cannot exist.
-    Noncanonical "noncanonical" => read(NONCANONICAL_ADDRESS);
+    Noncanonical "noncanonical" "general protection fault" => read(NONCANONICAL_ADDRESS);
+    /// Runs at an address that cannot exist.
+    NoncanonicalJump "noncanonical-jump" "general protection fault" => run(NONCANONICAL_ADDRESS);
     /// Makes a system call that does not exist.
-    BadSyscall "bad-syscall" => bad_syscall();
+    BadSyscall "bad-syscall" "unknown system call 9999" => bad_syscall();
     /// Offers memory of the kernel to a system call.
-    BadPointer "bad-pointer" => bad_pointer();
+    BadPointer "bad-pointer" "bad address in system call write"
+        => offer(KERNEL_ADDRESS, 16);
+    /// Offers memory that cannot exist.
+    NoncanonicalPointer "noncanonical-pointer" "bad address in system call write"
+        => offer(NONCANONICAL_ADDRESS, 16);
+    /// Offers memory that runs over the end of all addresses.
+    WrappingPointer "wrapping-pointer" "bad address in system call write"
+        => offer(u64::MAX - 7, 16);
+    /// Offers memory that begins well and runs over the end of its stack.
+    StraddlingPointer "straddling-pointer" "bad address in system call write"
+        => offer(STACK_TOP - 8, 16);
+    /// Has a system call write to its code.
+    KernelWritesCode "kernel-writes-code" "bad address in system call observe"
+        => receive_at(write as *const () as u64);
+    /// Has a system call write to what it may only read.
+    KernelWritesConstant "kernel-writes-constant" "bad address in system call observe"
+        => receive_at(DATA.as_ptr() as u64);
+    /// Has a system call write to the kernel.
+    KernelWritesKernel "kernel-writes-kernel" "bad address in system call observe"
+        => receive_at(KERNEL_ADDRESS);
+    /// Calls with an envelope in the kernel.
+    BadEnvelope "bad-envelope" "bad address in system call receive"
+        => envelope_at(KERNEL_ADDRESS);
+    /// Calls with an envelope that runs over the end of its stack.
+    StraddlingEnvelope "straddling-envelope" "bad address in system call receive"
+        => envelope_at(STACK_TOP - 8);
 }
 
 impl Fault {
@@ -108,32 +233,6 @@ fn divide() {
     unsafe { asm!("div {0:e}", in(reg) 0u32, inout("eax") 1u32 => _, inout("edx") 0u32 => _) }
 }
 
-fn instruction_ud2() {
-    // SAFETY: the kernel ends the process here.
-    unsafe { asm!("ud2", options(nomem, nostack)) }
-}
-
-fn instruction_cli() {
-    // SAFETY: the kernel ends the process here.
-    unsafe { asm!("cli", options(nomem, nostack)) }
-}
-
-fn instruction_hlt() {
-    // SAFETY: the kernel ends the process here.
-    unsafe { asm!("hlt", options(nomem, nostack)) }
-}
-
-fn port_write() {
-    // SAFETY: the kernel ends the process here. The port is one that nothing
-    // listens on.
-    unsafe { asm!("out 0x80, al", in("al") 0u8, options(nomem, nostack)) }
-}
-
-fn instruction_int3() {
-    // SAFETY: the kernel ends the process here.
-    unsafe { asm!("int3", options(nomem, nostack)) }
-}
-
 fn overflow_stack() {
     // SAFETY: the kernel ends the process when the stack's end is passed; what
     // is overwritten on the way is the unused part of this process's stack.
@@ -145,13 +244,33 @@ fn bad_syscall() {
     let _ = unsafe { raw::call_number(9999, [0; REGISTERS]) };
 }
 
-fn bad_pointer() {
-    let text = Buffer {
-        address: KERNEL_ADDRESS,
-        length: 16,
-    };
+/// Offers memory to be read.
+fn offer(address: u64, length: u64) {
+    let text = Buffer { address, length };
     // SAFETY: the kernel is asked to read, not to write.
     let _ = unsafe { raw::call(Request::Write { text }) };
+}
+
+/// Offers memory to be written, which the kernel must not do.
+fn receive_at(address: u64) {
+    let buffer = Buffer {
+        address,
+        length: 4096,
+    };
+    let (what, from) = (OBSERVE_TRACE, 0);
+    // SAFETY: the kernel ends the process, before a byte is written.
+    let _ = unsafe { raw::call(Request::Observe { what, buffer, from }) };
+}
+
+/// Receives with an envelope where none can be.
+fn envelope_at(address: u64) {
+    let request = Request::Receive {
+        endpoint: Handle::OWN,
+        words: [0; 4],
+        envelope: EnvelopeAt(address),
+    };
+    // SAFETY: the kernel is asked to read, not to write.
+    let _ = unsafe { raw::call(request) };
 }
 
 /// Sends a letter whose bytes lie at any address.
@@ -162,65 +281,4 @@ pub fn send_from(to: crate::Port, address: u64, length: u64) -> Result<(), crate
     let (endpoint, letter) = (to.0, Buffer { address, length });
     // SAFETY: the kernel is asked to read, not to write.
     unsafe { raw::call(Request::Send { endpoint, letter }) }.map(|_| ())
-}
-
-/// Memory that a storm lets the kernel write to; nobody reads it.
-struct Scratch(UnsafeCell<[u8; SCRATCH_BYTES]>);
-
-const SCRATCH_BYTES: usize = 4096;
-
-// SAFETY: a process has one thread.
-unsafe impl Sync for Scratch {}
-
-static SCRATCH: Scratch = Scratch(UnsafeCell::new([0; SCRATCH_BYTES]));
-
-/// Makes system calls at random, with arguments that are wrong in all ways, and
-/// exits with 0 if it survives them. Equal seeds make equal storms.
-pub fn storm(seed: u64) -> ! {
-    let scratch = SCRATCH.0.get() as u64;
-    let odd = [
-        0,
-        1,
-        PAGE - 1,
-        1 << 32,
-        1 << 63,
-        u64::MAX,
-        scratch,
-        scratch + SCRATCH_BYTES as u64 - 1,
-        PROGRAM_BASE,
-        storm as *const () as u64,
-        // No heap is used from here on, so this is nobody's memory.
-        HEAP_BASE,
-        STACK_TOP - STACK_SIZE - 8,
-        STACK_TOP,
-        USER_END - 1,
-        NONCANONICAL_ADDRESS,
-        KERNEL_ADDRESS,
-    ];
-    let mut state = seed | 1;
-    let mut random = |below: usize| {
-        // Xorshift: no more than well mixed is needed.
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 16) as usize % below
-    };
-    for _ in 0..1000 {
-        let mut argument = || match random(3) {
-            0 => random(300) as u64,
-            _ => odd.get(random(odd.len())).copied().unwrap_or(0),
-        };
-        let arguments = [(); REGISTERS].map(|()| argument());
-        // Anything but the exit, which would end the storm.
-        let number = 1 + random(Syscall::ALL.len() - 1) as u64;
-        // What can be read would be shown: code on the console helps nobody.
-        let is_own = (PROGRAM_BASE..HEAP_BASE).contains(&arguments[0]);
-        if number == Syscall::Write as u64 && is_own {
-            continue;
-        }
-        // SAFETY: the addresses are the scratch memory's, which is for this, or
-        // such that the kernel must not write there for this process.
-        let _ = unsafe { raw::call_number(number, arguments) };
-    }
-    system::exit(0)
 }

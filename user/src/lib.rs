@@ -26,6 +26,8 @@ mod raw;
 
 pub mod args;
 pub mod fault;
+pub mod fuzz;
+pub mod guard;
 pub mod intent;
 pub mod ipc;
 pub mod measure;

@@ -179,11 +179,21 @@ impl Mapping {
     }
 }
 
+/// Ends the mapping that begins at an address. Whoever still uses it faults.
+///
+/// # Errors
+/// [`Error::Invalid`] if none begins there.
+pub fn unmap(address: u64) -> Result<(), Error> {
+    // SAFETY: memory of mappings is nobody's but theirs, and they only copy: what is
+    // gone is a fault that the kernel ends the process by.
+    unsafe { raw::call(Request::Unmap { address }) }.map(|_| ())
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
         let address = self.address;
-        // SAFETY: nothing but this refers to the memory. It may be gone already.
-        let _ = unsafe { raw::call(Request::Unmap { address }) };
+        // It may be gone already, with its handle.
+        let _ = unmap(address);
         let place = address.wrapping_sub(REGIONS_BASE) / STRIDE;
         if address.is_multiple_of(STRIDE) && place < MAX_MAPPINGS as u64 {
             TAKEN.fetch_and(!(1 << place), Ordering::Relaxed);

@@ -69,7 +69,7 @@ impl Message {
 }
 
 /// Whose fault it is that a message did not get across.
-enum Fault {
+pub(crate) enum Fault {
     Sender(Error),
     SendersMemory,
     /// It has no room for the bytes or the handle.
@@ -240,6 +240,9 @@ impl<M: Machine> Kernel<M> {
         let Some(caller) = self.table.get(pid).and_then(|process| process.serving) else {
             return Ok(Ok(()));
         };
+        if self.table.get(caller).is_some_and(|it| it.fault.is_some()) {
+            return Ok(self.judge(machine, pid, caller, &message));
+        }
         self.set_message(pid, message);
         match self.transfer(machine, pid, caller) {
             Ok((bytes, handle)) => {
@@ -293,7 +296,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The handle to be passed, once it is sure that it can be.
-    fn passed(&self, from: Pid, to: Pid, handle: Handle) -> Result<Option<Capability>, Fault> {
+    pub(crate) fn passed(
+        &self,
+        from: Pid,
+        to: Pid,
+        handle: Handle,
+    ) -> Result<Option<Capability>, Fault> {
         if handle.is_none() {
             return Ok(None);
         }

@@ -143,6 +143,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) is_telling: bool,
     /// Processes that the short way of calls left for later.
     pub(crate) unsettled: Vec<Pid>,
+    /// Processes whose guard did not save them, and that end with this step.
+    pub(crate) doomed: Vec<Pid>,
     /// When the running process began to run, in the machine's ticks.
     pub(crate) running_since: u64,
     /// Time in which any process ran.
@@ -189,6 +191,7 @@ impl<M: Machine> Kernel<M> {
             ends: VecDeque::new(),
             is_telling: false,
             unsettled: Vec::with_capacity(MAX_UNSETTLED),
+            doomed: Vec::new(),
             running_since: 0,
             busy: CpuMeter::default(),
             current: None,
@@ -220,6 +223,7 @@ impl<M: Machine> Kernel<M> {
                 self.poll(machine);
             }
         }
+        self.end_doomed(machine);
         self.power_if_due(machine);
     }
 

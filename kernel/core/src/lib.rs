@@ -20,6 +20,7 @@ pub mod cpu_cap;
 mod effects;
 mod evidence;
 mod fast_path;
+mod faults;
 pub mod frames;
 pub mod intents;
 pub mod ipc;

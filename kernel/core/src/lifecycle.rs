@@ -7,7 +7,7 @@ use proviso_abi::outcome::{Exit, ExitRecord, ProcessName};
 use proviso_abi::trace::TraceKind;
 use proviso_abi::value::Argument;
 use proviso_abi::words::ShutdownMode;
-use proviso_abi::{Bytes, INIT, Name, Pid, Priority, Text};
+use proviso_abi::{Bytes, Handle, INIT, Name, Pid, Priority, Text};
 
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::CpuCap;
@@ -54,6 +54,8 @@ impl<M: Machine> Kernel<M> {
             handles: None,
             home: None,
             message: None,
+            fault: None,
+            guard: Handle::NONE,
             serving: None,
             is_caretaker: false,
             unbilled_ticks: 0,

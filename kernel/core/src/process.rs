@@ -8,11 +8,12 @@ use proviso_abi::outcome::{Exit, ProcessName};
 use proviso_abi::syscall::FOREVER;
 use proviso_abi::value::Argument;
 use proviso_abi::wire::IntentId;
-use proviso_abi::{Bytes, Name, Pid, Priority};
+use proviso_abi::{Bytes, Handle, Name, Pid, Priority};
 
 use crate::capabilities::TableId;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::CpuCap;
+use crate::faults::Fault;
 use crate::ipc::Message;
 use crate::machine::Machine;
 use crate::mailbox::Mailbox;
@@ -143,6 +144,10 @@ pub struct Process<T> {
     /// What it says in the call, reply or receive that it is in; none where it
     /// went the short way, with words alone.
     pub message: Option<Message>,
+    /// The fault that its guard has been told of, and has not judged.
+    pub fault: Option<Fault>,
+    /// By which of its handles its guard is told of faults.
+    pub guard: Handle,
     /// Whose call it has received and not answered.
     pub serving: Option<Pid>,
     /// Whether a person needs it to put things right.
@@ -183,7 +188,11 @@ impl<T> Process<T> {
     /// Whether it wants the processor and may have it.
     #[must_use]
     pub fn is_runnable(&self) -> bool {
-        self.is_alive() && !self.is_suspended && self.wait.is_none() && !self.cpu_cap.is_spent()
+        self.is_alive()
+            && !self.is_suspended
+            && self.wait.is_none()
+            && self.fault.is_none()
+            && !self.cpu_cap.is_spent()
     }
 
     /// What keeps it from running, in words.
@@ -237,6 +246,8 @@ impl<T> Process<T> {
         self.wait = None;
         self.mailbox.clear();
         self.message = None;
+        self.fault = None;
+        self.guard = Handle::NONE;
         self.serving = None;
         self.inherited = Priority::Idle;
         self.output = Output::default();

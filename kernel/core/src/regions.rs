@@ -17,7 +17,7 @@ use proviso_abi::region::{
     MAX_MAPPINGS, MAX_PINNED_PAGES, MAX_REGION_PAGES, REGIONS_BASE, REGIONS_END,
 };
 use proviso_abi::syscall::Error;
-use proviso_abi::{FaultKind, Handle, Pid};
+use proviso_abi::{Handle, Pid};
 
 use crate::capabilities::Capability;
 use crate::kernel::Kernel;
@@ -254,32 +254,6 @@ impl<M: Machine> Kernel<M> {
             mappings.any(|mapping| mapping.region == region)
         };
         self.table.living().filter(maps).map(|it| it.pid).collect()
-    }
-
-    /// A process did what the processor refuses. A page that it may have is
-    /// given to it, and it goes on; anything else ends it.
-    pub(crate) fn fault(
-        &mut self,
-        machine: &mut M,
-        pid: Pid,
-        kind: FaultKind,
-        instruction: u64,
-        address: Option<u64>,
-    ) {
-        let no_memory = match (kind.wanted(), address) {
-            (Some(wanted), Some(address)) => match self.touch(machine, pid, address, wanted) {
-                Some(Ok(())) => return,
-                failed => failed.is_some(),
-            },
-            _ => false,
-        };
-        let why = if no_memory {
-            ": no memory for the page"
-        } else {
-            ""
-        };
-        let what = format_args!("{}{why}", kind.name());
-        self.crash(machine, pid, what, Some(instruction), address);
     }
 
     /// Gives a process the page of a region at an address, if it has mapped one

@@ -209,6 +209,10 @@ impl<M: Machine> Kernel<M> {
                 let done = self.protect_region(machine, pid, found()?, address, access)?;
                 Ok(Flow::Done(done))
             }
+            Request::Guard {
+                endpoint,
+                pid: whom,
+            } => Ok(Flow::Done(self.set_guard(pid, found()?, endpoint, whom)?)),
             Request::Observe { what, buffer, from } => {
                 self.sys_observe(machine, pid, what, slice(buffer)?, from)
             }

@@ -65,7 +65,13 @@ impl<M: Machine> Kernel<M> {
             return;
         };
         self.leave(pid, wait.event);
-        self.set_result(machine, pid, answer);
+        let process = self.table.get_mut(pid);
+        match process.map(|it| (it.fault.is_some(), answer)) {
+            // It made no call, so nothing of it may change.
+            Some((true, Ok(_))) => self.forgive(pid),
+            Some((true, Err(_))) => self.doomed.push(pid),
+            _ => self.set_result(machine, pid, answer),
+        }
         self.settle(pid);
     }
 

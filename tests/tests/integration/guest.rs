@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Arguments, Failed, Trial};
 use proviso_boot::exit::Exit;
+use proviso_boot::paths;
 use proviso_tests::console::{Console, guest, hardware, image};
 use proviso_tests::guest_tests::{self, Report};
 
@@ -23,11 +24,39 @@ pub fn trials(arguments: &Arguments) -> Vec<Trial> {
 }
 
 fn trials_of(report: Report) -> Vec<Trial> {
-    let mut trials = vec![result("whole", None)];
+    let mut trials = vec![
+        result("whole", None),
+        result(
+            "the_page_of_abuses_is_theirs",
+            page_of(&report).err().map(|it| it.to_string()),
+        ),
+    ];
     for test in report.tests {
         trials.push(result(&test.name, test.failure));
     }
     trials
+}
+
+/// The fewest abuses that there are to be.
+const ABUSES: usize = 60;
+
+/// Compares the page of abuses with what was tried, or writes it.
+fn page_of(report: &Report) -> Result<()> {
+    let path = paths::root().join("docs/abuse.md");
+    let page = guest_tests::abuse_page(&report.abuses);
+    if std::env::var_os("PROVISO_BLESS").is_some() {
+        std::fs::write(&path, &page)?;
+    }
+    let count = report.abuses.len();
+    ensure!(
+        count >= ABUSES,
+        "{count} abuses were tried, fewer than {ABUSES}"
+    );
+    ensure!(
+        std::fs::read_to_string(&path).unwrap_or_default() == page,
+        "docs/abuse.md is stale: run this with PROVISO_BLESS=1"
+    );
+    Ok(())
 }
 
 fn result(name: &str, failure: Option<String>) -> Trial {

@@ -25,6 +25,7 @@ mod boot;
 mod boundary;
 mod console;
 mod crowds;
+mod docs;
 mod fatal;
 mod front_door;
 mod guest;
@@ -47,6 +48,7 @@ const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("front_door", front_door::SCENARIOS),
     ("model", model::SCENARIOS),
     ("readme", readme::SCENARIOS),
+    ("docs", docs::SCENARIOS),
 ];
 
 /// Machines at once. More would not be quicker on two cores, only less certain.

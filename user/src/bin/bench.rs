@@ -15,9 +15,9 @@ use core::time::Duration;
 
 use proviso_user::abi::action::ProgramName;
 use proviso_user::abi::value::Argument;
-use proviso_user::abi::{Access, Action, Handle, INIT, IntentEvent, List, Name, Rights};
+use proviso_user::abi::{Access, Action, FaultKind, Handle, INIT, IntentEvent, List, Name, Rights};
 use proviso_user::{
-    Args, Error, Extras, Port, Region, claim, clock, fault, ipc, measure, println, program,
+    Args, Error, Extras, Port, Region, claim, clock, fault, guard, ipc, measure, println, program,
     submit_plan, system,
 };
 
@@ -36,6 +36,7 @@ fn main(args: Args) -> Result<(), String> {
     match (args.pid(), args.get(0)) {
         (INIT, _) => measure_all(),
         (_, Some("server")) => serve().map_err(|error| error.to_string()),
+        (_, Some("faulter")) => faulter().map_err(|error| error.to_string()),
         (_, Some("client")) => client().map_err(|error| error.to_string()),
         _ => Ok(()),
     }
@@ -61,6 +62,7 @@ fn measure_all() -> Result<(), String> {
         }),
     );
     calls()?;
+    faults()?;
     let mut cycles = u64::MAX;
     for _ in 0..20 {
         let begin = measure::counts();
@@ -148,6 +150,28 @@ fn calls() -> Result<(), String> {
     figure("call_reply_cr3_writes", switches / BATCH);
     answer(Handle::NONE)?;
     system::watch(None).map_err(text).map(|_| ())
+}
+
+/// A process faults, we let it go on: it measures, and tells us.
+fn faults() -> Result<(), String> {
+    let text = |error: Error| error.to_string();
+    start("faulter")?;
+    // It guards itself with our endpoint. What is no fault is its figure.
+    let mut told = Port::OWN.receive(None).map_err(text)?;
+    while guard::Fault::of(&told).is_some_and(|it| it.kind == FaultKind::Breakpoint) {
+        told = Port::OWN.reply_receive(guard::RESUME).map_err(text)?;
+    }
+    let [_, counts, ..] = told.words;
+    figure("fault_resume", counts);
+    answer(Handle::NONE)?;
+    system::watch(None).map_err(text).map(|_| ())
+}
+
+fn faulter() -> Result<(), Error> {
+    let init = Port::open("bench")?;
+    guard::guard(init, 0)?;
+    let counts = each(|| fault::Fault::Breakpoint.happen());
+    init.call([u64::MAX, counts, 0, 0]).map(|_| ())
 }
 
 /// Answers the last call with a handle, and does not wait for another.

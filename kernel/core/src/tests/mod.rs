@@ -4,6 +4,7 @@ mod accounting;
 mod boundary;
 mod calls;
 mod console;
+mod faults;
 mod image;
 mod intents;
 mod lifecycle;

@@ -11,8 +11,10 @@
 
 extern crate alloc;
 
+mod abuse;
 mod calls;
 mod crashes;
+mod guards;
 mod harness;
 mod intents;
 mod kernel;
@@ -23,6 +25,7 @@ mod messages;
 mod regions;
 mod roles;
 mod scheduling;
+mod storms;
 mod time;
 
 use proviso_user::abi::INIT;
@@ -32,34 +35,42 @@ use harness::Test;
 
 program!(main);
 
-const GROUPS: &[&[Test]] = &[
-    time::TESTS,
-    memory::TESTS,
-    regions::TESTS,
-    messages::TESTS,
-    calls::TESTS,
-    intents::TESTS,
-    life::TESTS,
-    limits::TESTS,
-    scheduling::TESTS,
-    crashes::TESTS,
+/// Tests, and whether they are abuse by name.
+const GROUPS: &[(&[Test], bool)] = &[
+    (time::TESTS, false),
+    (memory::TESTS, false),
+    (regions::TESTS, true),
+    (messages::TESTS, false),
+    (calls::TESTS, false),
+    (intents::TESTS, false),
+    (life::TESTS, false),
+    (limits::TESTS, false),
+    (scheduling::TESTS, false),
+    (crashes::TESTS, false),
+    (abuse::TESTS, false),
+    (guards::TESTS, true),
+    (storms::TESTS, false),
 ];
 
 fn main(args: Args) -> i32 {
     if args.pid() != INIT {
         return roles::play(args);
     }
+    storms::configure(args);
     let only = args.value("only").unwrap_or_default();
     let chosen = GROUPS
         .iter()
-        .flat_map(|group| group.iter())
-        .filter(|test| test.name.contains(only));
+        .flat_map(|(group, is_abuse)| group.iter().map(|test| (test, *is_abuse)))
+        .filter(|(test, _)| test.name.contains(only));
     let (mut passed, mut failed) = (0, 0);
-    for test in chosen {
+    for (test, is_abuse) in chosen {
         match (test.run)() {
             Ok(()) => {
                 passed += 1;
                 println!("test {} ... ok", test.name);
+                if is_abuse {
+                    println!("abuse {}: A test of its own.", test.name);
+                }
             }
             Err(why) => {
                 failed += 1;

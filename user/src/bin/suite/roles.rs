@@ -9,7 +9,7 @@ use core::time::Duration;
 use proviso_user::abi::words::{ListWhat, ShutdownMode};
 use proviso_user::abi::{Action, Bytes, INIT, Priority, Reason, Rights, Target};
 use proviso_user::{
-    Args, Error, Extras, Intent, Notification, Port, claim, fault, ipc, println, sleep, system,
+    Args, Error, Extras, Intent, Notification, Port, claim, fuzz, ipc, println, sleep, system,
     try_zeroed,
 };
 
@@ -31,8 +31,13 @@ pub fn play(args: Args) -> i32 {
         "clean" => clean(),
         "exhaust" => exhaust(),
         "overeat" => overeat(),
+        "abuse" => crate::abuse::role(args),
+        "guarded" => crate::guards::role(args),
         "region" => crate::regions::role(args),
-        "storm" => fault::storm(args.number(1, 1)),
+        "storm" => {
+            fuzz::storm(args.number(1, 1), args.number(2, 1));
+            Ok(())
+        }
         other => Err(format!("no role {other}")),
     };
     match result {
