@@ -403,7 +403,9 @@ pub fn role(args: Args) -> Check {
 /// Gives us a handle to itself, gets that of the one before, and calls it, if there
 /// is one; else it is called, and does not answer.
 fn link(suite: Port) -> Check {
-    let handle = at("copy", ipc::copy(Handle::OWN, Rights::ALL, 0))?;
+    // Whoever could receive there would keep the endpoint alive.
+    let rights = Rights::CALL.or(Rights::COPY);
+    let handle = at("copy", ipc::copy(Handle::OWN, rights, 0))?;
     let extras = Extras {
         handle,
         ..Extras::default()
