@@ -50,14 +50,6 @@ pub fn address(region: RegionMemory, page: u64) -> Option<u64> {
     find(region, page).map(FrameNumber::address)
 }
 
-/// How many frames a page would take.
-fn needed(region: RegionMemory, page: u64) -> u64 {
-    match table_under(root(region), TREE, 1, page * FRAME) {
-        None => 2,
-        Some(_) => u64::from(find(region, page).is_none()),
-    }
-}
-
 fn put(
     memory: &mut Memory,
     region: RegionMemory,
@@ -80,14 +72,18 @@ pub fn fill(
     page: u64,
     allowed: u64,
 ) -> Result<u64, NoMemory> {
-    let needed = needed(region, page);
+    let below = table_under(root(region), TREE, 1, page * FRAME);
+    let is_there = |below| frame_of(&table(below)[index(page * FRAME, 1)]).is_some();
+    let needed = match below {
+        Some(below) if is_there(below) => return Ok(0),
+        Some(_) => 1,
+        None => 2,
+    };
     if needed > allowed.min(memory.free()) {
         return Err(NoMemory);
     }
-    if needed > 0 {
-        let frame = memory.take()?;
-        put(memory, region, page, frame)?;
-    }
+    let frame = memory.take()?;
+    put(memory, region, page, frame)?;
     Ok(needed)
 }
 
@@ -134,7 +130,8 @@ impl Space {
     ) -> Result<(), NoMemory> {
         let frame = find(region, page).ok_or(NoMemory)?;
         let is_below = at.checked_add(FRAME).is_some_and(|end| end <= USER_END);
-        if !is_below || self.missing_tables(at, at + FRAME) > allowed.min(memory.free()) {
+        let is_dear = || self.missing_tables(at, at + FRAME) > allowed.min(memory.free());
+        if !is_below || (self.table_at(at, 1).is_none() && is_dear()) {
             return Err(NoMemory);
         }
         let entry = leaf(memory, self.root, LEVELS, at, &mut self.held)?;
