@@ -56,7 +56,7 @@ impl Work {
             Ok(plan) => plan,
             Err(error) => return self.fail(&error),
         };
-        let answer = match rounds::first(plan, self.request.rounds_left) {
+        let answer = match rounds::first(plan, &self.request.prompt, self.request.rounds_left) {
             First::Look(plan) => ToKernel::Look { intent, plan },
             First::Plan(plan) => ToKernel::Plan {
                 intent,

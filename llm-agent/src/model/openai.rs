@@ -45,6 +45,8 @@ pub struct OpenAi {
     waiting: BTreeMap<JobId, Job>,
     /// Being answered, with the form that was asked for.
     asked: BTreeMap<JobId, (Job, Form)>,
+    /// Answered, but perhaps not gone on with just now.
+    ready: BTreeMap<JobId, Said>,
     next: JobId,
     tell: Sender<(JobId, Said)>,
     said: Receiver<(JobId, Said)>,
@@ -100,10 +102,20 @@ impl OpenAi {
             form,
             waiting: BTreeMap::new(),
             asked: BTreeMap::new(),
+            ready: BTreeMap::new(),
             next: 0,
             tell,
             said,
         })
+    }
+
+    /// Sends the requests of these jobs, as far as they are not sent.
+    fn ask_all(&mut self, jobs: &[JobId]) {
+        for id in jobs {
+            if let Some(job) = self.waiting.remove(id) {
+                self.ask(*id, job, self.form);
+            }
+        }
     }
 
     /// Sends a request; the answer comes by the channel.
@@ -120,8 +132,11 @@ impl OpenAi {
     }
 
     /// Takes in an answer. One that refuses the form is asked for without it.
-    fn heard(&mut self, id: JobId, said: Said) -> Option<(JobId, Said)> {
-        let (job, form) = self.asked.remove(&id)?;
+    fn heard(&mut self, (id, said): (JobId, Said)) {
+        // What was called off is passed over.
+        let Some((job, form)) = self.asked.remove(&id) else {
+            return;
+        };
         let is_refused =
             matches!(&said, Err(ModelError::Failed { why, .. }) if why.contains("HTTP 4"));
         if is_refused && form != Form::Free {
@@ -131,9 +146,9 @@ impl OpenAi {
             );
             self.form = Form::Free;
             self.ask(id, job, Form::Free);
-            return None;
+        } else {
+            self.ready.insert(id, said);
         }
-        Some((id, said))
     }
 }
 
@@ -165,24 +180,22 @@ impl Model for OpenAi {
     }
 
     fn step(&mut self, jobs: &[JobId]) -> Vec<(JobId, Said)> {
-        for id in jobs {
-            if let Some(job) = self.waiting.remove(id) {
-                self.ask(*id, job, self.form);
-            }
+        self.ask_all(jobs);
+        let is_ready = jobs.iter().any(|id| self.ready.contains_key(id));
+        if !is_ready && let Ok(said) = self.said.recv_timeout(STEP) {
+            self.heard(said);
+        }
+        while let Ok(said) = self.said.try_recv() {
+            self.heard(said);
         }
         let mut done = Vec::new();
-        if let Ok((id, said)) = self.said.recv_timeout(STEP) {
-            done.extend(self.heard(id, said));
-        }
-        while let Ok((id, said)) = self.said.try_recv() {
-            done.extend(self.heard(id, said));
-        }
         for id in jobs {
             let job = self.asked.get(id).map(|(job, _)| job);
             if let Some(Err(error)) = job.map(|job| job.watch.check()) {
-                // What the server still says to it is passed over.
                 self.asked.remove(id);
                 done.push((*id, Err(error)));
+            } else if let Some(said) = self.ready.remove(id) {
+                done.push((*id, said));
             }
         }
         done

@@ -21,6 +21,9 @@ const DOCUMENTS: [(&str, &str); 6] = [
 /// So many characters of a passage are shown.
 const MAX_SHOWN: usize = 380;
 
+/// What is shorter than that says nothing by itself.
+const MIN_WORDS: usize = 6;
+
 /// A paragraph, a point of a list or a row of a table.
 struct Passage {
     file: &'static str,
@@ -47,17 +50,20 @@ static LIBRARY: LazyLock<Library> = LazyLock::new(|| {
 });
 
 /// The passage that shares the rarest words with the query, and where it stands.
-pub fn find(query: &str) -> String {
-    let asked = words(query);
+/// Those of the whole sentence count half: a query may be cut too short.
+pub fn find(query: &str, sentence: &str) -> String {
+    let (asked, around) = (words(query), words(sentence));
     let count = LIBRARY.passages.len() as f64;
     let weight = |word: &String| {
         let spread = LIBRARY.spread.get(word);
         spread.map_or(0.0, |spread| (count / *spread as f64).ln())
     };
     let score = |passage: &&Passage| -> f64 {
-        let shared: f64 = passage.words.intersection(&asked).map(weight).sum();
-        // Of two that share as much, the one that says less besides.
-        shared - 0.005 * passage.words.len() as f64
+        let share =
+            |of: &BTreeSet<String>| -> f64 { passage.words.intersection(of).map(weight).sum() };
+        let shared = share(&asked) + share(&around) / 2.0;
+        // What says much besides is less likely meant.
+        shared / (passage.words.len() as f64 + 20.0).sqrt()
     };
     let best = LIBRARY
         .passages
@@ -89,7 +95,7 @@ fn read(file: &'static str, document: &str, passages: &mut Vec<Passage>) {
         let text = plain(&lines.join(" "));
         lines.clear();
         let words = words(&format!("{heading} {text}"));
-        if text.split(' ').count() > 2 {
+        if text.split(' ').count() >= MIN_WORDS {
             passages.push(Passage { file, text, words });
         }
     };
@@ -98,9 +104,11 @@ fn read(file: &'static str, document: &str, passages: &mut Vec<Passage>) {
         if line.starts_with("```") {
             is_code = !is_code;
         }
-        let begins = ["* ", "- ", "|", "#"]
+        let is_marked = ["* ", "- ", "|", "#"]
             .iter()
             .any(|mark| line.starts_with(mark));
+        let number = line.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let begins = is_marked || (number.len() < line.len() && number.starts_with(". "));
         if line.is_empty() || begins || is_code {
             end(&mut lines, &heading);
         }
@@ -153,7 +161,7 @@ mod tests {
             ("scheduling policy round_robin", ".md", "round_robin"),
             ("who may write and execute pages", ".md", "execut"),
         ] {
-            let found = find(query);
+            let found = find(query, query);
             assert!(
                 found.contains(file) && found.contains(part),
                 "{query}: {found}"
@@ -163,9 +171,15 @@ mod tests {
     }
 
     #[test]
+    fn the_sentence_says_what_the_query_left_out() {
+        let found = find("memory", "search the documentation for the memory reserve");
+        assert!(found.contains("reserve"), "{found}");
+    }
+
+    #[test]
     fn what_is_nowhere_is_said_to_be_nowhere() {
-        assert!(find("xyzzy plugh").starts_with("Nothing about that"));
-        assert!(find("").starts_with("Nothing about that"));
+        assert!(find("xyzzy plugh", "where is plugh?").starts_with("Nothing about that"));
+        assert!(find("", "").starts_with("Nothing about that"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub enum First {
 /// Looks first where the plan is to explain something, if there are rounds left
 /// for that; answers from the documents where it is to search them.
 #[must_use]
-pub fn first(plan: Plan, rounds_left: u8) -> First {
+pub fn first(plan: Plan, sentence: &str, rounds_left: u8) -> First {
     match &plan.actions[..] {
         [Action::Explain { .. }] if rounds_left > 0 => First::Look(plan),
         [
@@ -29,7 +29,7 @@ pub fn first(plan: Plan, rounds_left: u8) -> First {
                 r#where: Some(SearchWhere::Docs),
             },
         ] => {
-            let text = Sentence::cut(&docs::find(query));
+            let text = Sentence::cut(&docs::find(query, sentence));
             First::Plan(Plan::from(Action::Answer { text }))
         }
         _ => First::Plan(plan),
@@ -64,16 +64,16 @@ mod tests {
     #[test]
     fn only_explanations_look_first_and_only_while_there_are_rounds() {
         let explain = plan(r#"{"action":"explain","target":"worker"}"#);
-        assert_eq!(first(explain.clone(), 2), First::Look(explain.clone()));
-        assert_eq!(first(explain.clone(), 0), First::Plan(explain));
+        assert_eq!(first(explain.clone(), "", 2), First::Look(explain.clone()));
+        assert_eq!(first(explain.clone(), "", 0), First::Plan(explain));
         let kill = plan(r#"{"action":"explain"},{"action":"kill","target":"worker"}"#);
-        assert_eq!(first(kill.clone(), 2), First::Plan(kill));
+        assert_eq!(first(kill.clone(), "", 2), First::Plan(kill));
     }
 
     #[test]
     fn a_search_of_the_documents_is_answered_from_them() {
         let search = plan(r#"{"action":"search","query":"memory limit reserve","where":"docs"}"#);
-        let First::Plan(plan) = first(search, 2) else {
+        let First::Plan(plan) = first(search, "", 2) else {
             panic!("it looks");
         };
         assert!(

@@ -172,3 +172,38 @@ fn no_server_and_a_strange_url_are_named_with_the_remedy() {
     let (url, _asked) = server(vec![ok(r#"{"data":[]}"#)]);
     assert!(connect(&url).contains("lists none"));
 }
+
+#[test]
+fn an_answer_waits_for_a_job_that_pauses() {
+    let answers = vec![ok(MODELS), ok(&completion(PLAN)), ok(&completion(PLAN))];
+    let (url, asked) = server(answers);
+    let mut model = OpenAi::connect(&url, None, None).unwrap();
+    let job = || Job {
+        fixed: "",
+        request: "<|im_start|>user\nhm<|im_end|>\n".into(),
+        grammar: crate::grammar::plans(&system(), ""),
+        max_tokens: 9,
+        watch: Arc::default(),
+    };
+    let (paused, running) = (model.begin(job()).unwrap(), model.begin(job()).unwrap());
+    // It is asked for, and then it pauses.
+    asked.recv().unwrap();
+    model.ask_all(&[paused]);
+    asked.recv().unwrap();
+    let (mut ended, begin) = (Vec::new(), Instant::now());
+    while ended.is_empty() && begin.elapsed() < PATIENCE {
+        ended = model.step(&[running]);
+    }
+    assert!(
+        matches!(&ended[..], [(id, Ok(_))] if *id == running),
+        "{ended:?}"
+    );
+    let mut late = Vec::new();
+    while late.is_empty() && begin.elapsed() < PATIENCE {
+        late = model.step(&[paused]);
+    }
+    assert!(
+        matches!(&late[..], [(id, Ok(_))] if *id == paused),
+        "{late:?}"
+    );
+}
