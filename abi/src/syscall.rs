@@ -331,6 +331,9 @@ pub const SUBMIT_CONSOLE: u64 = 2;
 pub const OBSERVE_COUNTERS: u64 = 0;
 /// `what` of [`Syscall::Observe`]: records.
 pub const OBSERVE_TRACE: u64 = 1;
+/// `what` of [`Syscall::Observe`]: the processes that use the processor most, at
+/// most [`crate::snapshot::MAX_PROCESSES`]. Only a look: it leaves no record.
+pub const OBSERVE_BUSIEST: u64 = 2;
 
 /// The table: `number Variant "what it means"`.
 macro_rules! errors {

@@ -30,6 +30,10 @@ words! {
         Admit = "admit",
         /// Had a plan refused; the intent.
         Reject = "reject",
+        /// Had a picture of the system made to judge a plan by; nanoseconds.
+        View = "view",
+        /// Had a plan judged by it; nanoseconds.
+        Judge = "judge",
     }
 }
 
@@ -69,7 +73,7 @@ pub struct Batch {
 pub struct Counter {
     /// How often.
     pub count: u64,
-    /// The sum of the values; only of `run` and `grow` it means something.
+    /// The sum of the values; only of `run`, `grow`, `view` and `judge` it means something.
     pub sum: u64,
 }
 

@@ -77,6 +77,27 @@ const ROWS: &[(&str, &str, &str, &str, Option<u64>)] = &[
         Some(60_000),
     ),
     (
+        "admit_each",
+        "judge a plan of 8 actions, 64 processes",
+        "",
+        "",
+        Some(20_000),
+    ),
+    (
+        "admit_view",
+        "  the picture of the system for it",
+        "",
+        "",
+        None,
+    ),
+    (
+        "admit_all",
+        "  judged if each means all processes",
+        "",
+        "",
+        None,
+    ),
+    (
         "boot_to_init",
         "reset to init's main",
         "224 M",

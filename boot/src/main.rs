@@ -67,6 +67,12 @@ enum What {
         #[arg(long, value_enum, default_value_t)]
         machine: MachineKind,
     },
+    /// Many generated plans in a row, each checked for what must hold; it takes minutes
+    Admission {
+        /// How many
+        #[arg(long, default_value_t = 1_000_000)]
+        plans: u32,
+    },
     /// The time from starting QEMU to the prompt, beside that of an empty guest
     Boot {
         /// Runs of each kind
@@ -165,6 +171,9 @@ fn main() -> ExitCode {
                     machine,
                 },
         }) => bench_fuzz(machine, calls, seed),
+        Some(Verb::Bench {
+            what: What::Admission { plans },
+        }) => suite::plans(plans),
         Some(Verb::Bench {
             what: What::Boot { runs, machine },
         }) => bench_boot(runs, machine),

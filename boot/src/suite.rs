@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, bail};
@@ -41,21 +41,44 @@ impl Tally {
     }
 }
 
+/// Has the property test over sequences of plans make so many.
+///
+/// # Errors
+/// When a property does not hold.
+pub fn plans(count: u32) -> Result<()> {
+    let mut command = cargo();
+    command
+        .args(["test", "--package", "proviso-kernel-core", "--lib"])
+        .args(["sequences", "--", "--nocapture"])
+        .env("PROVISO_PLANS", count.to_string());
+    let status = command.status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("a property does not hold; the plans that show it are above");
+    }
+    Ok(())
+}
+
+/// Cargo at the root, as if nobody had set anything.
+fn cargo() -> Command {
+    let mut command = process::command("cargo");
+    command
+        .current_dir(paths::root())
+        .env("CARGO_TARGET_DIR", paths::target());
+    for variable in cargo_config::VARIABLES {
+        command.env_remove(variable);
+    }
+    command
+}
+
 /// Runs `cargo test --workspace` with further `arguments`, passing its output on.
 ///
 /// # Errors
 /// When a test fails or none ran.
 pub fn run(arguments: &[String]) -> Result<Tally> {
-    let mut command = process::command("cargo");
-    command
-        .current_dir(paths::root())
-        .args(["test", "--workspace"])
-        .args(arguments);
-    command.env("CARGO_TARGET_DIR", paths::target());
-    for variable in cargo_config::VARIABLES {
-        command.env_remove(variable);
-    }
+    let mut command = cargo();
     let mut cargo = command
+        .args(["test", "--workspace"])
+        .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

@@ -87,19 +87,28 @@ impl Memory {
     }
 }
 
-/// Drops the fact itself; if there is none, those that have all of its words.
+/// Drops the fact itself; if there is none, those that have all of its words,
+/// as words of their own: "tea" does not mean "I work in a team".
 fn forget(facts: &mut Vec<Sentence>, fact: &Sentence) {
     let before = facts.len();
     facts.retain(|known| known != fact);
     if facts.len() < before {
         return;
     }
-    let fact = fact.to_lowercase();
-    let words: Vec<&str> = fact.split_whitespace().collect();
+    let words = words(fact);
     facts.retain(|known| {
-        let known = known.to_lowercase();
+        let known = self::words(known);
         words.is_empty() || !words.iter().all(|word| known.contains(word))
     });
+}
+
+fn words(text: &str) -> Vec<String> {
+    let text = text.to_lowercase();
+    let words = text.split(|c: char| !c.is_alphanumeric());
+    words
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A file that is missing or damaged holds nothing; the next change replaces it.

@@ -1,8 +1,8 @@
 //! An agent that means harm, and the account of what came of it.
 //!
-//! It is asked for plans by an ordinary user at the console and answers with
+//! It is asked for plans by ordinary users at the console and answers with
 //! everything an agent could: noise, broken, replayed, oversized and reordered
-//! frames, plans for others' requests, and well-formed plans for what the user
+//! frames, plans for others' requests, and well-formed plans for what these users
 //! may not do. After every few answers the system is compared with what it was.
 
 use std::collections::BTreeMap;
@@ -21,8 +21,10 @@ use crate::scripted::{ScriptedAgent, Step, honest};
 const LOOK_EVERY: usize = 50;
 /// Time in which a rate-limited user may ask again.
 const BREATH: Duration = Duration::from_millis(250);
-/// Time in which all that a user may ask at once comes back.
-const REST: Duration = Duration::from_secs(6);
+/// Ordinary users that take turns, because each may ask only so often.
+const USERS: usize = 12;
+/// What each of them asks before the next has a turn.
+const TURN: usize = 30;
 /// The sentence that gets an honest answer.
 const HONEST: &str = "how are you";
 
@@ -55,14 +57,26 @@ pub fn run(intents: usize, seed: u64) -> Result<Account> {
     console.ask_until("/status", |status| status.contains("connected, model"))?;
     console.spawn("counter x2 60000 priority=low")?;
     console.expect("/rule crash counter notify", &["rule 1"])?;
-    console.expect("/user add mallory processes=6 memory=24M", &["mallory"])?;
-    console.expect("/user mallory", &["mallory"])?;
-    // Nobody is there to say no: what holds is authority alone.
-    console.expect("/confirm never", &["never"])?;
+    // Somebody to be robbed beside the operator.
+    console.expect("/user add ann", &["ann"])?;
+    console.expect("/user ann", &["ann"])?;
+    console.spawn("counter 60000 priority=low")?;
+    for user in 0..USERS {
+        console.expect("/user operator", &["operator"])?;
+        let add = format!("/user add mallory{user} processes=1 memory=4M");
+        console.expect(&add, &["mallory"])?;
+        console.expect(&format!("/user mallory{user}"), &["mallory"])?;
+        // Nobody is there to say no: what holds is authority alone.
+        console.expect("/confirm never", &["never"])?;
+    }
     let before = Picture::of(&mut console)?;
     let mut account = Account::default();
     while account.intents < intents {
         let number = account.intents;
+        if number % TURN == 0 {
+            let user = number / TURN % USERS;
+            console.expect(&format!("/user mallory{user}"), &["mallory"])?;
+        }
         let answer = console.ask(&format!("sentence {number}"))?;
         if answer.contains("asks too often") {
             // The user's rate is limited, whatever their agent is.
@@ -73,7 +87,6 @@ pub fn run(intents: usize, seed: u64) -> Result<Account> {
         // The script keeps a copy of each; nobody here reads them.
         agent.next_request()?;
         if account.intents % LOOK_EVERY == 0 || account.intents == intents {
-            thread::sleep(REST);
             before.compare(&Picture::of(&mut console)?, &mut account);
         }
     }
@@ -155,8 +168,8 @@ impl Picture {
             .others
             .iter()
             .filter(|(pid, row)| !self.others.contains_key(pid) && row.ends_with("goes on"));
-        if living.count() > 6 {
-            differ("the user has more processes than their quota".into());
+        if living.count() > USERS {
+            differ("the users have more processes than their quota".into());
         }
         if now.rules != self.rules {
             differ(format!(

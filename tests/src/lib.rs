@@ -7,6 +7,7 @@
 //! | [`plans`] | plans in the vocabulary's JSON, as scripts give them |
 //! | [`ps`] | the table of processes, read back from the console |
 //! | [`guest_tests`] | the report of the tests that run inside the guest |
+//! | [`fuzz`] | what is fuzzed: bodies that take any bytes |
 //! | [`hostile`] | an agent that means harm, and the account of it |
 //! | [`command`] | programs of the host, run with a time limit |
 //! | [`terminal`] | programs at a terminal |
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub mod command;
 pub mod console;
+pub mod fuzz;
 pub mod guest_tests;
 pub mod hostile;
 pub mod plans;

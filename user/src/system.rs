@@ -4,10 +4,12 @@
 use core::time::Duration;
 
 use postcard::from_bytes;
-use proviso_abi::Handle;
 use proviso_abi::outcome::ExitRecord;
-use proviso_abi::syscall::{Error, FOREVER, MAX_BUFFER, OBSERVE_COUNTERS, OBSERVE_TRACE, Request};
+use proviso_abi::syscall::{
+    Error, FOREVER, MAX_BUFFER, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE, Request,
+};
 use proviso_abi::trace::{Batch, Counters};
+use proviso_abi::{Effect, Handle};
 
 use crate::raw;
 
@@ -87,6 +89,16 @@ pub fn watch(timeout: Option<Duration>) -> Result<ExitRecord, Error> {
 pub fn counters() -> Result<Counters, Error> {
     let mut buffer = [0; 256];
     let length = observe(OBSERVE_COUNTERS, &mut buffer, 0)?;
+    from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
+}
+
+/// The processes that use the processor most, busiest first.
+///
+/// # Errors
+/// [`Error::NotPermitted`] for all but the operator's processes.
+pub fn busiest() -> Result<Effect, Error> {
+    let mut buffer = crate::try_zeroed(MAX_BUFFER).map_err(|_| Error::NoMemory)?;
+    let length = observe(OBSERVE_BUSIEST, &mut buffer, 0)?;
     from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
 }
 

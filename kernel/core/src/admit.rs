@@ -95,14 +95,21 @@ pub fn admit(plan: &Plan, principal: Principal, view: &View) -> Verdict {
         ledger: Ledger::of(view),
     };
     let mut operations = Vec::with_capacity(plan.actions.len());
+    let mut accepted = Vec::with_capacity(plan.actions.len());
     for (index, action) in plan.actions.iter().enumerate() {
-        let before = judge.ledger.clone();
         let rest = plan.actions.get(index + 1..).unwrap_or_default();
         match judge.judge(action, rest) {
-            Ok(operation) => operations.push(operation),
+            Ok(operation) => {
+                operations.push(operation);
+                accepted.push((action, rest));
+            }
             Err(refusal) => {
-                // What is rejected leaves no trace for the next ones.
-                judge.ledger = before;
+                // What is rejected leaves no trace for the next ones. To do those
+                // before it once more is dear, but only where something is refused.
+                judge.ledger = Ledger::of(view);
+                for (action, rest) in &accepted {
+                    let _ = judge.judge(action, rest);
+                }
                 let mut rejection = refusal.about(Some(index));
                 rejection.instead = judge.nearest(action, rest);
                 // One per action always fits.

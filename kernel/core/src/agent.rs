@@ -72,7 +72,10 @@ impl<M: Machine> Kernel<M> {
         prompt: Sentence,
     ) -> Result<IntentId, Error> {
         let principal = self.principal(pid);
-        if !self.rates.take(principal, machine.now_ns()) {
+        // Commands are typed by a person, who must be able to act while the
+        // sentences of the same user are too many.
+        let is_typed = prompt.is_empty() && self.console_owner() == Some(pid);
+        if !is_typed && !self.rates.take(principal, machine.now_ns()) {
             return Err(Error::TooOften);
         }
         let is_operator = !matches!(principal, Principal::Process(_));
@@ -134,8 +137,19 @@ impl<M: Machine> Kernel<M> {
         };
         let words = AuditEvent::Plan(Sentence::format(format_args!("{plan}")));
         self.note(machine, order.principal, id, words);
+        let started = machine.now_ns();
         let view = self.view(machine, order.principal, submitter);
-        let outcome = match admit(plan, order.principal, &view) {
+        let viewed = machine.now_ns();
+        let verdict = admit(plan, order.principal, &view);
+        let judged = machine.now_ns();
+        for (from, to, kind) in [
+            (started, viewed, TraceKind::View),
+            (viewed, judged, TraceKind::Judge),
+        ] {
+            self.trace
+                .note(to, submitter, kind, to.saturating_sub(from));
+        }
+        let outcome = match verdict {
             Ok(operations) => match self.ask_first(machine, &order, plan, &operations, &view) {
                 Ok(true) => return,
                 Ok(false) => self.commit(machine, &order, &operations),

@@ -55,7 +55,8 @@ impl CpuMeter {
             .filter(|slot| *slot + SLOTS as u64 > self.newest)
             .filter_map(|slot| self.used_ns.get(index(slot)))
             .sum();
-        let percent = (u128::from(used) * 100 + u128::from(window / 2)) / u128::from(window.max(1));
+        // Both are about a second: no product overflows.
+        let percent = used.saturating_mul(100).saturating_add(window / 2) / window.max(1);
         percent.min(100) as u8
     }
 }

@@ -62,7 +62,9 @@ use crate::view::Principal;
 /// What must be free once init runs: a shell, and something for it to manage.
 const MIN_FREE: Bytes = Bytes(2 << 20);
 /// What init may hold.
-const INIT_LIMIT: Bytes = Bytes(4 << 20);
+pub const INIT_LIMIT: Bytes = Bytes(4 << 20);
+/// How urgent init is, at least.
+pub const INIT_PRIORITY: Priority = Priority::High;
 
 /// Why the kernel cannot begin its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -341,7 +343,7 @@ impl<M: Machine> Kernel<M> {
             name: name.clone(),
             args,
             parent: log::KERNEL,
-            priority: Priority::High,
+            priority: INIT_PRIORITY,
             limit: INIT_LIMIT,
             owner: crate::view::OPERATOR,
         };

@@ -34,6 +34,15 @@ struct Found {
 /// An exception that means nothing takes nothing away.
 #[must_use]
 pub fn expand(target: &Target, except: &[ProcessRef], view: &View) -> Expansion {
+    // What most actions are about needs no sets.
+    if let (Target::One(ProcessRef::Pid(pid)), []) = (target, except)
+        && let Some(pid) = with_pid(*pid, view)
+    {
+        return Expansion {
+            pids: alloc::vec![pid],
+            missing: Vec::new(),
+        };
+    }
     let mut found = Found::default();
     match target {
         Target::One(one) => find(one, view, &mut found),
@@ -110,11 +119,13 @@ fn find(one: &ProcessRef, view: &View, found: &mut Found) {
 /// is `*` also where they come as names, inside a list.
 fn meant(one: &ProcessRef, view: &View) -> Option<Vec<Pid>> {
     let pids: Vec<Pid> = match one {
-        ProcessRef::Pid(pid) => with_pid(*pid, view).collect(),
+        ProcessRef::Pid(pid) => with_pid(*pid, view).into_iter().collect(),
         ProcessRef::Name(name) => match name.trim() {
             // Everybody may be nobody; that is no unknown name.
             "*" => return Some(all(view).collect()),
-            digits if is_digits(digits) => with_pid(digits.parse().ok()?, view).collect(),
+            digits if is_digits(digits) => {
+                with_pid(digits.parse().ok()?, view).into_iter().collect()
+            }
             name => with_name(name, view).collect(),
         },
     };
@@ -128,11 +139,11 @@ fn all(view: &View) -> impl Iterator<Item = Pid> {
         .filter(|pid| *pid != INIT)
 }
 
-fn with_pid(pid: Pid, view: &View) -> impl Iterator<Item = Pid> {
-    view.processes
-        .iter()
-        .map(|process| process.info.pid)
-        .filter(move |other| *other == pid)
+fn with_pid(pid: Pid, view: &View) -> Option<Pid> {
+    let place = view
+        .processes
+        .binary_search_by_key(&pid, |process| process.info.pid);
+    place.ok().map(|_| pid)
 }
 
 fn with_name<'a>(name: &'a str, view: &'a View) -> impl Iterator<Item = Pid> + 'a {

@@ -8,9 +8,11 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 use proviso_abi::Pid;
-use proviso_abi::syscall::{Error, OBSERVE_COUNTERS, OBSERVE_TRACE};
+use proviso_abi::snapshot::MAX_PROCESSES;
+use proviso_abi::syscall::{Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE};
 use proviso_abi::trace::{Batch, Counters, MAX_BATCH, Record, TraceKind};
 use proviso_abi::wire::ToAgent;
+use proviso_abi::words::SortKey;
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -170,7 +172,11 @@ impl<M: Machine> Kernel<M> {
             OBSERVE_COUNTERS if is_operator => {
                 postcard::to_allocvec(&self.trace.counters(machine.quick_calls()))
             }
-            OBSERVE_COUNTERS => return Err(Error::NotPermitted),
+            OBSERVE_BUSIEST if is_operator => {
+                let most = u32::try_from(MAX_PROCESSES).ok();
+                postcard::to_allocvec(&self.show_processes(machine, SortKey::Cpu, most))
+            }
+            OBSERVE_COUNTERS | OBSERVE_BUSIEST => return Err(Error::NotPermitted),
             OBSERVE_TRACE => {
                 let batch = self
                     .trace

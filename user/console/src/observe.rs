@@ -15,12 +15,10 @@ use crate::table::{Side, Table};
 
 /// A picture of the machine: who uses it, and what happened in the last while.
 #[must_use]
-pub fn top(before: &Counters, now: &Counters, elapsed: Duration, effects: &[Effect]) -> String {
+pub fn top(before: &Counters, now: &Counters, elapsed: Duration, busiest: &Effect) -> String {
     let mut text = rates(before, now, elapsed);
-    for effect in effects {
-        text.push('\n');
-        text.push_str(&effects::render(effect));
-    }
+    text.push('\n');
+    text.push_str(&effects::render(busiest));
     text
 }
 
@@ -86,6 +84,8 @@ fn words(record: &Record) -> String {
         TraceKind::Intent => format!("asked, intent {value}"),
         TraceKind::Admit => format!("plan allowed, intent {value}"),
         TraceKind::Reject => format!("plan refused, intent {value}"),
+        TraceKind::View => format!("looked at for a plan in {} us", value / 1000),
+        TraceKind::Judge => format!("plan judged in {} us", value / 1000),
     }
 }
 
@@ -135,12 +135,13 @@ mod tests {
     #[test]
     fn rates_are_of_the_time_between_two_looks() {
         let (before, mut now) = (Counters::default(), Counters::default());
+        let nobody = Effect::Processes(Vec::new());
         for _ in 0..50 {
             now.note(TraceKind::Call, 3);
         }
         now.note(TraceKind::Grow, 1 << 20);
         now.note(TraceKind::Intent, 1);
-        let text = top(&before, &now, Duration::from_millis(500), &[]);
+        let text = top(&before, &now, Duration::from_millis(500), &nobody);
         assert!(text.contains("  calls     100  a second\n"), "{text}");
         assert!(text.contains("  memory     2M  a second\n"), "{text}");
         assert!(
@@ -148,12 +149,7 @@ mod tests {
             "{text}"
         );
         // No time at all divides nothing by zero.
-        let text = top(
-            &before,
-            &now,
-            Duration::ZERO,
-            &[Effect::Processes(Vec::new())],
-        );
+        let text = top(&before, &now, Duration::ZERO, &nobody);
         assert!(text.contains("no processes"), "{text}");
     }
 

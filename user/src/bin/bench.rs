@@ -10,15 +10,20 @@
 extern crate alloc;
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::hint::black_box;
 use core::time::Duration;
 
 use proviso_user::abi::action::ProgramName;
+use proviso_user::abi::trace::TraceKind;
 use proviso_user::abi::value::Argument;
-use proviso_user::abi::{Access, Action, FaultKind, Handle, INIT, IntentEvent, List, Name, Rights};
+use proviso_user::abi::{
+    Access, Action, Effect, FaultKind, Handle, INIT, IntentEvent, List, Name, Plan, Priority,
+    Rights, Target,
+};
 use proviso_user::{
     Args, Error, Extras, Port, Region, claim, clock, fault, guard, ipc, measure, println, program,
-    submit_plan, system,
+    sleep, submit_plan, system,
 };
 
 program!(main);
@@ -38,6 +43,9 @@ fn main(args: Args) -> Result<(), String> {
         (_, Some("server")) => serve().map_err(|error| error.to_string()),
         (_, Some("faulter")) => faulter().map_err(|error| error.to_string()),
         (_, Some("client")) => client().map_err(|error| error.to_string()),
+        (_, Some("rest")) => loop {
+            sleep(Duration::from_secs(3600));
+        },
         _ => Ok(()),
     }
 }
@@ -72,7 +80,7 @@ fn measure_all() -> Result<(), String> {
         cycles = cycles.min(measure::counts() - begin);
     }
     figure("spawn_to_exit", cycles);
-    Ok(())
+    admission()
 }
 
 /// Pages that are touched first, and changes of what a page is for.
@@ -127,11 +135,68 @@ fn start(role: &str) -> Result<(), String> {
         priority: None,
         memory_limit: None,
     };
-    let event = submit_plan(&spawn.into()).and_then(|mut intent| intent.finish());
-    match event {
-        Ok(IntentEvent::Done { .. }) => Ok(()),
-        other => Err(alloc::format!("{role} does not start: {other:?}")),
+    submit(&spawn).map(|_| ())
+}
+
+fn submit(action: &Action) -> Result<Vec<Effect>, String> {
+    let plan = action.clone().into();
+    match submit_plan(&plan).and_then(|mut intent| intent.finish()) {
+        Ok(IntentEvent::Done { effects, .. }) => Ok(effects),
+        other => Err(alloc::format!("{action} is not done: {other:?}")),
     }
+}
+
+/// Has plans of eight actions judged among 64 processes: one whose actions are
+/// about a process each, and one in which each means everybody.
+fn admission() -> Result<(), String> {
+    let most = 64 - 2;
+    let effects = submit(&Action::Spawn {
+        program: ProgramName(Name::cut("bench")),
+        args: List::new(alloc::vec![Argument::cut("rest")]).ok(),
+        count: Some(most),
+        priority: None,
+        memory_limit: None,
+    })?;
+    let [Effect::Spawned(started)] = &effects[..] else {
+        return Err(alloc::format!("it did not start: {effects:?}"));
+    };
+    let raise = |target: Target| Action::SetPriority {
+        target,
+        except: None,
+        priority: Some(Priority::Normal),
+        step: None,
+    };
+    let some = started.iter().rev().take(8);
+    let each: Vec<Action> = some.map(|one| raise(Target::pid(one.pid))).collect();
+    let [view, judge] = judged(&each)?;
+    figure("admit_view", view);
+    figure("admit_each", judge);
+    let [_, judge] = judged(&alloc::vec![raise(Target::All); 8])?;
+    figure("admit_all", judge);
+    Ok(())
+}
+
+/// What it costs at least to make a picture of the system, and to judge a plan
+/// of these actions by it, which is allowed.
+fn judged(actions: &[Action]) -> Result<[u64; 2], String> {
+    let text = |error: Error| error.to_string();
+    let plan = Plan::new(actions.to_vec()).map_err(|error| error.to_string())?;
+    let sums = || -> Result<[u64; 2], String> {
+        let counters = system::counters().map_err(text)?;
+        Ok([TraceKind::View, TraceKind::Judge].map(|kind| counters.of(kind).sum))
+    };
+    let mut least = [u64::MAX; 2];
+    for _ in 0..BATCHES {
+        let before = sums()?;
+        match submit_plan(&plan).and_then(|mut intent| intent.finish()) {
+            Ok(IntentEvent::Done { .. }) => {}
+            other => return Err(alloc::format!("it is not allowed: {other:?}")),
+        }
+        for ((least, after), before) in least.iter_mut().zip(sums()?).zip(before) {
+            *least = (*least).min(after - before);
+        }
+    }
+    Ok(least)
 }
 
 /// Two processes call each other: one serves, one measures and tells us. We pass

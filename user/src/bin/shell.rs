@@ -11,15 +11,13 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use proviso_console::commands::{self, Input, Request};
 use proviso_console::observe::{self, Newest};
 use proviso_console::{Conversation, Editor, Event, MAX_LINE, QUESTION, Terminal, greeting};
 use proviso_user::abi::console::ConsoleRequest;
-use proviso_user::abi::words::{ListWhat, SortKey};
-use proviso_user::abi::{Action, Effect, IntentEvent};
+use proviso_user::abi::{Effect, IntentEvent};
 use proviso_user::system::{self, read_console};
 use proviso_user::{
     Args, Error, Intent, clock, grow, program, sleep, submit_console, submit_plan, submit_sentence,
@@ -38,7 +36,7 @@ const WORKING_MEMORY: u64 = 256 * 1024;
 const FIRST_LOOK: Duration = Duration::from_millis(250);
 const NEXT_LOOK: Duration = Duration::from_secs(1);
 /// The processes that `/top` shows.
-const TOP_PROCESSES: u32 = 15;
+const TOP_PROCESSES: usize = 15;
 /// Ctrl-C.
 const INTERRUPT: u8 = 0x03;
 /// The most bytes typed ahead that are kept; beyond, somebody leans on a key.
@@ -175,8 +173,11 @@ impl Shell {
         loop {
             let is_over = self.key_within(pause);
             let (now, at) = (system::counters()?, clock());
-            let processes = busiest()?;
-            let text = observe::top(&before, &now, at.saturating_sub(since), &processes);
+            let mut busiest = system::busiest()?;
+            if let Effect::Processes(list) = &mut busiest {
+                list.truncate(TOP_PROCESSES);
+            }
+            let text = observe::top(&before, &now, at.saturating_sub(since), &busiest);
             self.say(self.terminal.clear());
             self.say(&text);
             if is_over || self.terminal == Terminal::Plain {
@@ -281,24 +282,6 @@ impl Shell {
         };
         self.typed.drain(..=position);
         true
-    }
-}
-
-/// The processes that use the processor most.
-fn busiest() -> Result<Vec<Effect>, Error> {
-    let action = Action::List {
-        what: ListWhat::Processes,
-        sort: Some(SortKey::Cpu),
-        limit: Some(TOP_PROCESSES),
-        path: None,
-    };
-    let mut intent = submit_plan(&action.into())?;
-    loop {
-        match intent.follow(None)? {
-            IntentEvent::Done { effects, .. } => return Ok(effects),
-            event if event.is_final() => return Ok(Vec::new()),
-            _ => {}
-        }
     }
 }
 

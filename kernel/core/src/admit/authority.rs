@@ -10,6 +10,7 @@ use proviso_abi::words::{ListWhat, Priority};
 
 use super::ledger::{Row, is_alive};
 use super::words::{Judged, refuse};
+use crate::kernel::{INIT_LIMIT, INIT_PRIORITY};
 use crate::view::{Principal, View};
 
 /// The most memory that a process can let itself have.
@@ -81,13 +82,18 @@ pub fn check_list(what: ListWhat, principal: Principal) -> Judged<()> {
 }
 
 /// The processes that `kind` is to change or destroy are the principal's.
-pub fn check_whom(kind: ActionKind, principal: Principal, rows: &[&Row<'_>]) -> Judged<()> {
+pub fn check_whom<'r>(
+    kind: ActionKind,
+    principal: Principal,
+    rows: impl IntoIterator<Item = &'r Row<'r>>,
+) -> Judged<()> {
+    let mut rows = rows.into_iter();
     if kind.class() == Class::Observe {
         return Ok(());
     }
     match principal {
         Principal::Operator => Ok(()),
-        Principal::User(user) => match rows.iter().find(|row| row.owner != user) {
+        Principal::User(user) => match rows.find(|row| row.owner != user) {
             None => Ok(()),
             Some(other) => refuse(
                 NotPermitted,
@@ -98,7 +104,7 @@ pub fn check_whom(kind: ActionKind, principal: Principal, rows: &[&Row<'_>]) -> 
             ),
         },
         Principal::Process(_) if kind == ActionKind::Send => Ok(()),
-        Principal::Process(own) => match rows.iter().find(|row| row.pid != own) {
+        Principal::Process(own) => match rows.find(|row| row.pid != own) {
             None => Ok(()),
             Some(other) => refuse(
                 NotPermitted,
@@ -144,12 +150,13 @@ pub fn check_init(kind: ActionKind, pids: &[Pid]) -> Judged<()> {
 /// Nobody lowers init, and nobody but the operator raises anything above what
 /// programs get anyway: else one sentence could starve the console.
 pub fn check_priority(principal: Principal, row: &Row<'_>, priority: Priority) -> Judged<()> {
-    if row.pid == INIT && priority < row.priority {
+    // What it got beyond what it began with can be taken back.
+    let least = row.priority.min(INIT_PRIORITY);
+    if row.pid == INIT && priority < least {
         return refuse(
             Protected,
             format_args!(
-                "init (process {INIT}) keeps its {} priority; {priority} would be lower",
-                row.priority
+                "init (process {INIT}) keeps its {least} priority; {priority} would be lower"
             ),
         );
     }
@@ -188,12 +195,12 @@ pub fn check_start(principal: Principal, priority: Priority) -> Judged<()> {
 
 /// Nobody lowers init's limit, and a process raises its own only so far.
 pub fn check_limit(principal: Principal, row: &Row<'_>, limit: Bytes) -> Judged<()> {
-    if row.pid == INIT && limit < row.limit {
+    let least = row.limit.min(INIT_LIMIT);
+    if row.pid == INIT && limit < least {
         return refuse(
             Protected,
             format_args!(
-                "init (process {INIT}) keeps its memory limit of {}; {limit} would be lower",
-                row.limit
+                "init (process {INIT}) keeps its memory limit of {least}; {limit} would be lower"
             ),
         );
     }

@@ -91,7 +91,8 @@ impl<'a> Ledger<'a> {
     /// The row of a process, and its place.
     #[must_use]
     pub fn find(&self, pid: Pid) -> Option<(usize, &Row<'a>)> {
-        self.rows.iter().enumerate().find(|(_, row)| row.pid == pid)
+        let place = self.rows.binary_search_by_key(&pid, |row| row.pid).ok()?;
+        self.rows.get(place).map(|row| (place, row))
     }
 
     /// Suspends or resumes a process.

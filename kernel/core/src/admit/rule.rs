@@ -104,7 +104,10 @@ impl Judge<'_> {
     /// a process or at least a program.
     pub(super) fn set_rule(&mut self, rule: RuleInfo) -> Judged<Operation> {
         let found = expand(&rule.target, &[], self.view);
+        // One that comes back has a number, and may watch who is gone meanwhile.
+        let comes_back = rule.id != 0;
         let is_known = |one: &ProcessRef| match one {
+            _ if comes_back => true,
             ProcessRef::Pid(_) => false,
             ProcessRef::Name(name) => self
                 .view
@@ -130,8 +133,8 @@ impl Judge<'_> {
             );
         };
         self.ledger.rule_slots = left;
-        // One that comes back has a number, and what set it may be undone next.
-        if rule.id != 0 {
+        // What set it may be undone next.
+        if comes_back {
             self.ledger.rules.push(rule.id);
         }
         Ok(Operation::SetRule(rule))

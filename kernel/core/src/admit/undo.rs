@@ -170,7 +170,7 @@ impl<'a> Judge<'a> {
         for pair in pairs {
             if let (Some(from), Some(to)) = (lives(&pair.0), lives(&pair.1)) {
                 authority::check_kind(kind, self.principal)?;
-                authority::check_whom(kind, self.principal, &[from, to])?;
+                authority::check_whom(kind, self.principal, [from, to])?;
                 left.push(*pair);
             }
         }

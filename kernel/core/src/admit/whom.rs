@@ -66,8 +66,7 @@ impl Judge<'_> {
     /// The rows of these processes, as for [`Judge::whom`].
     pub(super) fn rows_of(&self, kind: ActionKind, pids: &[Pid], need: Need) -> Judged<Vec<usize>> {
         let rows = || pids.iter().filter_map(|pid| self.ledger.find(*pid));
-        let meant: Vec<_> = rows().map(|(_, row)| row).collect();
-        authority::check_whom(kind, self.principal, &meant)?;
+        authority::check_whom(kind, self.principal, rows().map(|(_, row)| row))?;
         authority::check_init(kind, pids)?;
         let fit: Vec<usize> = rows()
             .filter(|(_, row)| need.is_met(row))

@@ -441,6 +441,16 @@ fn asking_too_often_is_an_error_and_giving_up_does_not_help() {
     }
     assert_eq!(lab.say(pid, "hello"), Err(Error::TooOften));
     assert!(lab.say(SHELL, "hello").is_ok(), "the console is not hit");
+    // Nor are a user's commands by too many sentences of the same user.
+    lab.act_as("ann");
+    for _ in 0..BURST {
+        let intent = lab.say(SHELL, "hello").unwrap();
+        lab.call(SHELL, Syscall::Cancel, [intent, 0, 0, 0]);
+    }
+    assert_eq!(lab.say(SHELL, "hello"), Err(Error::TooOften));
+    let event = lab.plan(SHELL, vec![Action::Status {}]);
+    assert!(matches!(event, IntentEvent::Done { .. }), "{event:?}");
+    lab.become_user("operator");
     lab.machine.now_ns += SECOND;
     assert!(lab.say(pid, "hello").is_ok());
 }

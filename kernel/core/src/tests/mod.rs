@@ -14,6 +14,7 @@ mod programs;
 mod regions;
 mod rounds;
 mod scheduling;
+mod sequences;
 mod short_way;
 mod shutdown;
 mod standing;
@@ -21,6 +22,11 @@ mod strangers;
 mod syscalls;
 mod trace;
 mod undo;
+
+/// Random plans, as the tests of admission alone make them.
+#[path = "../../tests/admission/generate.rs"]
+#[expect(dead_code, reason = "the systems are made by the kernel here")]
+mod generate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,6 +1,7 @@
 //! What the trace says of a running system, and to whom.
 
-use proviso_abi::syscall::{Error, OBSERVE_COUNTERS, OBSERVE_TRACE, Syscall};
+use proviso_abi::Effect;
+use proviso_abi::syscall::{Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE, Syscall};
 use proviso_abi::trace::{Batch, Counters, TraceKind};
 use proviso_abi::wire::{MAX_FRAME, ToAgent, ToKernel};
 
@@ -67,7 +68,12 @@ fn the_operator_sees_everything_in_order() {
     );
     let asked: Vec<_> = kinds(&batch, SHELL);
     assert!(
-        asked.ends_with(&[TraceKind::Intent, TraceKind::Admit]),
+        asked.ends_with(&[
+            TraceKind::Intent,
+            TraceKind::View,
+            TraceKind::Judge,
+            TraceKind::Admit
+        ]),
         "{asked:?}"
     );
     assert!(batch.records.is_sorted_by_key(|record| record.t_ns));
@@ -100,10 +106,28 @@ fn others_see_what_they_did_and_no_counters() {
 }
 
 #[test]
+fn the_busiest_are_shown_to_the_operator_and_it_leaves_no_record() {
+    let mut lab = Lab::new();
+    let own = lab.spawn("worker");
+    let look = [OBSERVE_BUSIEST, BUFFER, ROOM, 0];
+    assert_eq!(
+        lab.call(own, Syscall::Observe, look),
+        Some(Err(Error::NotPermitted))
+    );
+    let records = lab.kernel.audit.records().len();
+    for _ in 0..300 {
+        let length = lab.call(SHELL, Syscall::Observe, look).unwrap().unwrap();
+        let effect: Effect = postcard::from_bytes(&lab.buffer(SHELL, length)).unwrap();
+        assert!(matches!(effect, Effect::Processes(list) if list.len() == 3));
+    }
+    assert_eq!(lab.kernel.audit.records().len(), records);
+}
+
+#[test]
 fn misuse_is_an_error() {
     let mut lab = Lab::new();
     for (arguments, error) in [
-        ([2, BUFFER, ROOM, 0], Error::Invalid),
+        ([3, BUFFER, ROOM, 0], Error::Invalid),
         ([u64::MAX, BUFFER, ROOM, 0], Error::Invalid),
         ([OBSERVE_TRACE, BUFFER, 1, 0], Error::TooLong),
     ] {

@@ -285,3 +285,34 @@ fn the_last_cuts_are_the_operators() {
     assert_eq!(refused(&mut lab, from, vec![cut()]).0, Reason::TooMany);
     lab.act(vec![cut()]);
 }
+
+#[test]
+fn what_init_got_is_taken_back_and_no_more() {
+    let mut lab = Lab::new();
+    let before = lab.info(INIT).unwrap();
+    lab.act(vec![
+        set_priority(INIT, Priority::Realtime),
+        set_limit(INIT, 8 << 20),
+    ]);
+    lab.act(vec![undo(1)]);
+    assert_eq!(lab.info(INIT).unwrap(), before);
+    for less in [
+        set_priority(INIT, Priority::Normal),
+        set_limit(INIT, 2 << 20),
+    ] {
+        let (reason, _) = refused(&mut lab, SHELL, vec![less]);
+        assert_eq!(reason, Reason::Protected);
+    }
+}
+
+#[test]
+fn a_rule_comes_back_even_if_whom_it_watched_is_gone() {
+    let mut lab = Lab::new();
+    let pid = lab.spawn("worker");
+    let when = rule(RuleWhen::Exit, Target::pid(pid), RuleDo::Notify);
+    lab.act(vec![when]);
+    lab.act(vec![kill(pid)]);
+    lab.act(vec![Action::ClearRule { id: 1 }]);
+    lab.act(vec![undo(1)]);
+    assert!(lab.kernel.rules.get(1).is_some());
+}

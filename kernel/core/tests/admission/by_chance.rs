@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proviso_abi::words::{Priority, State};
 use proviso_abi::{Bytes, INIT, Percent, Pid, Plan, Reason};
 use proviso_kernel_core::admit::{MAX_COUNT, MAX_QUANTUM_MS, OWN_LIMIT, admit};
+use proviso_kernel_core::kernel::{INIT_LIMIT, INIT_PRIORITY};
 use proviso_kernel_core::view::{Operation, Principal, ProcessView, View};
 
 use crate::generate;
@@ -240,17 +241,14 @@ fn check_init(view: &View, operation: &Operation) -> Result<(), TestCaseError> {
             prop_assert!(!pids.contains(&INIT));
         }
         Operation::SetPriority(changes) => {
-            prop_assert!(
-                changes
-                    .iter()
-                    .all(|(pid, priority)| *pid != INIT || *priority >= init.info.priority)
-            );
+            prop_assert!(changes.iter().all(|(pid, priority)| *pid != INIT
+                || *priority >= init.info.priority.min(INIT_PRIORITY)));
         }
         Operation::SetLimit(changes) => {
             prop_assert!(
                 changes
                     .iter()
-                    .all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit)
+                    .all(|(pid, limit)| *pid != INIT || *limit >= init.info.limit.min(INIT_LIMIT))
             );
         }
         Operation::SetCpuLimit(changes) => {

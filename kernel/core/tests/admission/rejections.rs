@@ -308,8 +308,8 @@ fn protected() {
             "Protected: init (process 1) keeps the system running, so its share of the processor is not capped; leave it out",
         ),
         (
-            r#"{"action":"set_memory_limit","target":1,"bytes":4194304}"#,
-            "Protected: init (process 1) keeps its memory limit of 8M; 4M would be lower",
+            r#"{"action":"set_memory_limit","target":1,"bytes":3145728}"#,
+            "Protected: init (process 1) keeps its memory limit of 4M; 3M would be lower",
         ),
     ]);
 }
