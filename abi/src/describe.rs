@@ -107,6 +107,11 @@ fn describe(action: &Action, f: &mut dyn Write) -> fmt::Result {
     match action {
         Action::Status {} => f.write_str("show the status of the system"),
         Action::List {
+            what: ListWhat::Files,
+            path: Some(path),
+            ..
+        } => write!(f, "show files in {path}"),
+        Action::List {
             what, sort, limit, ..
         } => list(f, *what, *sort, *limit),
         Action::Inspect { target } => write!(f, "inspect {target}"),
@@ -412,6 +417,25 @@ fn report(effect: &Effect, f: &mut dyn Write) -> fmt::Result {
         }
         Effect::Users(list) => write!(f, "{}", Count(list.len() as u64, "user", "users")),
         Effect::Note(text) => write!(f, "{text}"),
+        // Not what is in it: this goes on record.
+        Effect::File { path, bytes, .. } => write!(f, "showed {path}, {}", Bytes(*bytes)),
+        Effect::Files {
+            path,
+            entries,
+            more,
+        } => {
+            let count = (entries.len() as u64).saturating_add((*more).into());
+            write!(f, "{} in {path}", Count(count, "entry", "entries"))
+        }
+        Effect::Wrote {
+            path,
+            bytes,
+            was_there,
+        } => {
+            let verb = if *was_there { "wrote over" } else { "wrote" };
+            write!(f, "{verb} {path}, {}", Bytes(*bytes))
+        }
+        Effect::Deleted { path, bytes } => write!(f, "deleted {path}, {}", Bytes(*bytes)),
     }
 }
 

@@ -23,6 +23,12 @@ impl Handle {
     pub const DIRECTORY: Self = Self::new(1, 1);
     /// How other processes end. Only init has it at its start.
     pub const ENDS: Self = Self::new(2, 1);
+    /// The kernel's requests about files. Only init has it at its start.
+    pub const FILES: Self = Self::new(3, 1);
+    /// The disk's registers. Only init has it at its start, on a machine with a disk.
+    pub const DISK: Self = Self::new(4, 1);
+    /// The disk's interrupt line, likewise.
+    pub const DISK_LINE: Self = Self::new(5, 1);
 
     /// The handle of a place and a generation.
     #[must_use]
@@ -87,6 +93,12 @@ objects! {
     3 Directory "directory"
     /// How processes end.
     4 Ends "ends"
+    /// The registers of a device that the kernel leaves to a driver.
+    5 Device "device"
+    /// That device's interrupts.
+    6 Line "interrupt line"
+    /// What the kernel asks of whoever keeps files.
+    7 Files "files"
 }
 
 /// The table: `bit NAME "what it allows"`.
@@ -113,7 +125,7 @@ rights! {
     2 NOTIFY "set bits of a notification"
     3 WAIT "wait for what comes"
     4 READ "look: open a name, map a region"
-    5 WRITE "map a region to change it"
+    5 WRITE "map a region to change it; operate a device"
     6 COPY "copy the handle, and pass it to others"
     7 EXECUTE "map a region to run it"
 }

@@ -67,6 +67,15 @@ impl Envelope {
     }
 }
 
+/// Who is behind a badge that [`crate::syscall::Syscall::Open`] gave.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// The program that the process runs.
+    pub program: crate::Name,
+    /// The ordinary user whose process it is; none is the operator.
+    pub user: Option<crate::Name>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

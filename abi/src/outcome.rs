@@ -9,10 +9,11 @@ use crate::action::Action;
 use crate::audit::AuditRecord;
 use crate::bounded::{List, Text};
 use crate::console::UserInfo;
+use crate::files::{FileEntry, MAX_SHOWN};
 use crate::plan::{MAX_ACTIONS, Plan};
 use crate::report::{Device, EndpointReport, Evidence, RuleReport};
 use crate::snapshot::{LogLine, MemoryTotals, ProcessInfo, RuleInfo};
-use crate::value::{Argument, Bytes, Name, Percent, Pid, Sentence};
+use crate::value::{Argument, Bytes, Name, Path, Percent, Pid, Sentence};
 use crate::wire::ModelStats;
 use crate::words::{Policy, Priority, ShutdownMode, words};
 
@@ -144,6 +145,40 @@ pub enum Effect {
     Users(Vec<UserInfo>),
     /// What the console asked for is done.
     Note(Text<200>),
+    /// The beginning of a file. What is in it is data: it may say anything.
+    File {
+        /// Which file.
+        path: Path,
+        /// How it begins.
+        text: Text<MAX_SHOWN>,
+        /// The size of all of it.
+        bytes: u64,
+    },
+    /// What stands in a folder.
+    Files {
+        /// Which folder.
+        path: Path,
+        /// By name.
+        entries: Vec<FileEntry>,
+        /// How many more there are.
+        more: u32,
+    },
+    /// A file was written.
+    Wrote {
+        /// Which.
+        path: Path,
+        /// Its size now.
+        bytes: u64,
+        /// Whether there was one, which `undo` brings back.
+        was_there: bool,
+    },
+    /// A file was deleted, which `undo` brings back.
+    Deleted {
+        /// Which.
+        path: Path,
+        /// Its size.
+        bytes: u64,
+    },
 }
 
 /// A process by number and name.

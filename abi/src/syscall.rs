@@ -285,16 +285,18 @@ syscalls! {
     /// Sets bits of a notification and wakes who waits for it.
     20 Notify "notify" (notification: Handle, bits: u64)
         on needs(ObjectKind::Notification, Rights::NOTIFY) => "0" fails [];
-    /// Waits until bits of a notification are set, and clears them.
+    /// Waits until bits of a notification are set, and clears them; or until an
+    /// interrupt line interrupts. A line is let through only while somebody waits
+    /// for it, and once for each wait, so that none can keep the machine busy.
     21 Wait "wait" (notification: Handle, timeout_ns: u64)
-        on needs(ObjectKind::Notification, Rights::WAIT) => "the bits" fails [TimedOut Busy];
+        on any(Rights::WAIT) => "the bits; 1 for a line" fails [TimedOut Busy WrongObject];
     /// Tells a counter of the kernel's: 0 is changes of the address space since boot.
     22 Count "count" (counter: u64) on None => "the count" fails [Invalid];
     /// Looks at what happened: the counters (`what` 0, the operator only) or a
     /// batch of records from a number on (`what` 1; others than the operator see
-    /// their own).
+    /// their own). With `what` 3, who the living process of that number is.
     23 Observe "observe" (what: u64, buffer: Buffer, from: u64) on None => "bytes"
-        fails [NotPermitted Invalid TooLong];
+        fails [NotPermitted Invalid NoSuchProcess TooLong];
     /// Makes a memory region of so many zeroed pages. Its memory counts against
     /// the caller's limit, and goes with the caller or its last handle. A page is
     /// taken when it is first touched; if `pinned` is 1, all are taken at once,
@@ -317,6 +319,13 @@ syscalls! {
     /// goes on; without an answer it ends.
     28 Guard "guard" (endpoint: Handle, pid: u64)
         on needs(ObjectKind::Endpoint, Rights::CALL) => "0" fails [NoSuchProcess NotPermitted Full];
+    /// Accesses a device: `access` and `words` are a [`crate::device::DeviceCall`].
+    29 Device "device" (device: Handle, access: u64, words: Words)
+        on needs(ObjectKind::Device, Rights::WRITE) => "what the access gives" fails [Invalid];
+    /// From now on the kernel asks the caller about files: its requests come as
+    /// calls with badge 0 at the caller's own endpoint, and are answered like any
+    /// others ([`crate::files`]).
+    30 Serve "serve" (files: Handle) on needs(ObjectKind::Files, Rights::RECEIVE) => "0" fails [];
 }
 
 /// `kind` of [`Syscall::Submit`]: a sentence.
@@ -334,6 +343,8 @@ pub const OBSERVE_TRACE: u64 = 1;
 /// `what` of [`Syscall::Observe`]: the processes that use the processor most, at
 /// most [`crate::snapshot::MAX_PROCESSES`]. Only a look: it leaves no record.
 pub const OBSERVE_BUSIEST: u64 = 2;
+/// `what` of [`Syscall::Observe`]: an [`Identity`](crate::ipc::Identity).
+pub const OBSERVE_IDENTITY: u64 = 3;
 
 /// The table: `number Variant "what it means"`.
 macro_rules! errors {

@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     agent::{self, Agent},
+    disk::DiskChoice,
     guest::{self, Guest},
     image::{Console, Image},
     model, paths,
@@ -65,6 +66,8 @@ pub struct Choices {
     pub kind: MachineKind,
     /// Its memory.
     pub memory: MemorySize,
+    /// Its disk.
+    pub disk: DiskChoice,
     /// QEMU's accelerator.
     pub accelerator: String,
     /// One clock tick an instruction.
@@ -88,6 +91,10 @@ impl Choices {
             .instruction_count(self.instruction_count)
             .gdb(self.gdb)
             .log(&folder.join("resets.log"));
+        let machine = match self.disk.path() {
+            Some(path) => machine.disk(&path),
+            None => machine,
+        };
         match &self.agent {
             AgentChoice::Embedded => machine.agent_socket(&folder.join("agent.sock")),
             AgentChoice::Socket(path) => machine.agent_socket(path),
@@ -108,7 +115,7 @@ impl Choices {
     ///
     /// # Errors
     /// When something is missing or does not build.
-    pub fn prepare(self, console: Console) -> Result<Prepared> {
+    pub fn prepare(mut self, console: Console) -> Result<Prepared> {
         let mut purposes = vec![Purpose::BuildGuest, Purpose::RunMachine];
         if self.agent == AgentChoice::Embedded {
             purposes.push(Purpose::BuildAgent);
@@ -135,11 +142,13 @@ impl Choices {
         check_memory(self.memory, bytes.len())?;
         let ramdisk = folder.path().join("ramdisk");
         fs::write(&ramdisk, bytes).context("cannot write the ramdisk")?;
+        let disk = self.disk.take()?;
         Ok(Prepared {
             choices: self,
             guest,
             agent,
             folder,
+            _disk: disk,
         })
     }
 }
@@ -176,6 +185,8 @@ pub struct Prepared {
     pub guest: Guest,
     agent: Option<PathBuf>,
     folder: TempDir,
+    /// Keeps other machines from using it too.
+    _disk: Option<fs::File>,
 }
 
 impl Prepared {
@@ -241,6 +252,7 @@ mod tests {
             model: None,
             kind: MachineKind::Microvm,
             memory: MemorySize::DEFAULT,
+            disk: DiskChoice::None,
             accelerator: "tcg".to_owned(),
             instruction_count: false,
             gdb: false,

@@ -34,6 +34,7 @@
 
 pub mod agent;
 pub mod bench;
+pub mod disk;
 pub mod exit;
 pub mod fuzz_bench;
 pub mod guest;

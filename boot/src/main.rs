@@ -11,7 +11,9 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use proviso_boot::{
-    bench, fuzz_bench, guest,
+    bench,
+    disk::DiskChoice,
+    fuzz_bench, guest,
     image::Console,
     interactive, kernel_bench,
     launch::{self, AgentChoice, Choices},
@@ -125,6 +127,9 @@ struct MachineOptions {
     /// The kind of machine
     #[arg(long, value_enum, default_value_t)]
     machine: MachineKind,
+    /// Its disk: own (one that is made on the first run and stays), none, or an image
+    #[arg(long, value_name = "own|none|FILE", default_value_t)]
+    disk: DiskChoice,
     /// Its memory, such as 64M or 1G
     #[arg(long, value_name = "SIZE", default_value_t = MemorySize::DEFAULT)]
     memory: MemorySize,
@@ -146,6 +151,7 @@ impl MachineOptions {
             model,
             kind: self.machine,
             memory: self.memory,
+            disk: self.disk,
             accelerator: self.accel,
             instruction_count: self.icount,
             gdb: self.gdb,

@@ -105,6 +105,7 @@ pub struct Machine {
     accelerator: String,
     serial: Serial,
     agent: Option<PathBuf>,
+    disk: Option<PathBuf>,
     instruction_count: bool,
     gdb: bool,
     log: Option<PathBuf>,
@@ -124,6 +125,7 @@ impl Machine {
             accelerator: "tcg".to_owned(),
             serial: Serial::Stdio,
             agent: None,
+            disk: None,
             instruction_count: false,
             gdb: false,
             log: None,
@@ -171,6 +173,13 @@ impl Machine {
     #[must_use]
     pub fn agent_socket(mut self, path: &Path) -> Self {
         self.agent = Some(path.to_owned());
+        self
+    }
+
+    /// A disk: its sectors are the bytes of the file at `path`.
+    #[must_use]
+    pub fn disk(mut self, path: &Path) -> Self {
+        self.disk = Some(path.to_owned());
         self
     }
 
@@ -237,7 +246,11 @@ impl Machine {
         }
         line.add("-device", "isa-debug-exit,iobase=0xf4,iosize=4");
         self.add_serial(&mut line);
+        if self.kind == MachineKind::Microvm && (self.agent.is_some() || self.disk.is_some()) {
+            line.add("-global", "virtio-mmio.force-legacy=false");
+        }
         self.add_agent(&mut line);
+        self.add_disk(&mut line);
         if self.instruction_count {
             line.add("-icount", "shift=0,sleep=off");
         }
@@ -275,15 +288,23 @@ impl Machine {
             MachineKind::Microvm => "virtio-serial-device,max_ports=1",
             MachineKind::Q35 => "virtio-serial-pci,max_ports=1",
         };
-        if self.kind == MachineKind::Microvm {
-            line.add("-global", "virtio-mmio.force-legacy=false");
-        }
         line.add(
             "-chardev",
             &format!("socket,id=agent,path={socket},server=off,reconnect=1"),
         );
         line.add("-device", device)
             .add("-device", "virtconsole,chardev=agent");
+    }
+
+    fn add_disk(&self, line: &mut Line) {
+        let Some(disk) = &self.disk else { return };
+        let disk = disk.to_string_lossy().replace(',', ",,");
+        let device = match self.kind {
+            MachineKind::Microvm => "virtio-blk-device",
+            MachineKind::Q35 => "virtio-blk-pci",
+        };
+        line.add("-drive", &format!("if=none,id=disk,format=raw,file={disk}"))
+            .add("-device", &format!("{device},drive=disk"));
     }
 }
 

@@ -5,9 +5,9 @@ use proviso_hal::memory::Memory;
 use proviso_hal::power::Exit;
 use proviso_hal::space::KernelRoot;
 use proviso_hal::task::Task;
-use proviso_hal::{clock, entry, heap, interrupts, power, region, serial, space, virtio};
+use proviso_hal::{clock, disk, entry, heap, interrupts, power, region, serial, space, virtio};
 use proviso_kernel_core::machine::{
-    Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap, Words,
+    Access, BadAddress, DeviceCall, Machine, NoMemory, REGISTERS, RegionMemory, Trap, Words,
 };
 use proviso_kernel_core::program::Segment;
 
@@ -60,6 +60,10 @@ impl Machine for Hardware {
         &[
             ("uart0", "16550 serial port: the console"),
             ("virtio-console", "the channel to the agent"),
+            (
+                "virtio-blk",
+                "a disk, if there is one, for a driver in ring 3",
+            ),
             ("pit", "8254 interval timer: the tick"),
             ("pic", "two 8259 interrupt controllers"),
             (
@@ -211,6 +215,26 @@ impl Machine for Hardware {
 
     fn agent_write(&mut self, bytes: &[u8]) -> bool {
         virtio::write(bytes)
+    }
+
+    fn has_disk(&self) -> bool {
+        disk::is_there()
+    }
+
+    fn access_disk(&mut self, task: &Task, call: DeviceCall) -> Option<u64> {
+        disk::access(&task.space, call)
+    }
+
+    fn reset_disk(&mut self) {
+        disk::reset();
+    }
+
+    fn take_disk_interrupt(&mut self) -> bool {
+        disk::take_interrupt()
+    }
+
+    fn listen_to_disk(&mut self) {
+        disk::listen();
     }
 
     fn power(&mut self, mode: ShutdownMode, ok: bool) -> ! {

@@ -25,7 +25,10 @@ mod panic;
 mod raw;
 
 pub mod args;
+pub mod block;
+pub mod device;
 pub mod fault;
+pub mod fs;
 pub mod fuzz;
 pub mod guard;
 pub mod intent;
@@ -33,6 +36,7 @@ pub mod ipc;
 pub mod measure;
 pub mod output;
 pub mod region;
+pub mod service;
 pub mod start;
 pub mod system;
 

@@ -3,6 +3,7 @@
 use core::fmt::Display;
 
 use proviso_abi::Pid;
+use proviso_abi::syscall::Error;
 
 use crate::args::Args;
 use crate::{output, system};
@@ -61,6 +62,36 @@ macro_rules! program {
             unsafe { $crate::start::run(arguments, length, pid, $main) }
         }
     };
+}
+
+/// Runs a function on a stack of so many bytes, for programs whose `main` needs
+/// more than every program gets. It must be the first thing that takes memory: the
+/// new stack lies at the bottom of the heap, and below that is nothing.
+///
+/// # Errors
+/// [`Error::NoMemory`] at the limit, [`Error::Invalid`] if memory was taken before.
+pub fn on_stack(bytes: usize, main: extern "C" fn() -> i32) -> Result<i32, Error> {
+    let stack = crate::claim(bytes)?;
+    let top = stack.as_mut_ptr_range().end as u64 & !0xf;
+    let code: u64;
+    // SAFETY: 1. The new stack is memory that only this has, for good, aligned as
+    // calls need it. 2. `r12` is kept by calls, so the old stack comes back.
+    // 3. Everything else that a call may change is declared.
+    unsafe {
+        core::arch::asm!(
+            "mov r12, rsp",
+            "mov rsp, {top}",
+            "call {main}",
+            "mov rsp, r12",
+            top = in(reg) top,
+            main = in(reg) main,
+            out("r12") _,
+            lateout("rax") code,
+            clobber_abi("C"),
+        );
+    }
+    // The code is the low half of the register.
+    Ok(code as u32 as i32)
 }
 
 /// Calls `main` and ends the process with its result.

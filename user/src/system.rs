@@ -4,9 +4,11 @@
 use core::time::Duration;
 
 use postcard::from_bytes;
+use proviso_abi::ipc::Identity;
 use proviso_abi::outcome::ExitRecord;
 use proviso_abi::syscall::{
-    Error, FOREVER, MAX_BUFFER, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE, Request,
+    Error, FOREVER, MAX_BUFFER, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_IDENTITY,
+    OBSERVE_TRACE, Request,
 };
 use proviso_abi::trace::{Batch, Counters};
 use proviso_abi::{Effect, Handle};
@@ -111,6 +113,17 @@ pub fn trace(from: u64) -> Result<Batch, Error> {
     let buffer = crate::try_zeroed(MAX_BUFFER).map_err(|_| Error::NoMemory)?;
     let mut buffer = buffer;
     let length = observe(OBSERVE_TRACE, &mut buffer, from)?;
+    from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
+}
+
+/// Who the living process of this number is; a service has the number from the
+/// badge of a caller that opened it by name.
+///
+/// # Errors
+/// [`Error::NoSuchProcess`].
+pub fn identity(badge: u64) -> Result<Identity, Error> {
+    let mut buffer = [0; 128];
+    let length = observe(OBSERVE_IDENTITY, &mut buffer, badge)?;
     from_bytes(buffer.get(..length).ok_or(Error::Invalid)?).map_err(|_| Error::Invalid)
 }
 

@@ -130,3 +130,17 @@ fn sizes_that_make_no_sense_are_refused() {
         assert!(text.parse::<MemorySize>().is_err(), "{text}");
     }
 }
+
+#[test]
+fn a_disk_is_reached_over_memory_or_pci() {
+    let image = Path::new("/t/a,b.img");
+    let microvm = line(&machine().disk(image));
+    assert!(
+        microvm.contains("if=none,id=disk,format=raw,file=/t/a,,b.img"),
+        "{microvm}"
+    );
+    assert!(microvm.contains("virtio-mmio.force-legacy=false"));
+    assert!(microvm.contains("-device virtio-blk-device,drive=disk"));
+    let q35 = line(&machine().disk(image).kind(MachineKind::Q35));
+    assert!(q35.contains("-device virtio-blk-pci,drive=disk"), "{q35}");
+}

@@ -9,6 +9,7 @@
 mod alternative;
 mod authority;
 mod change;
+mod files;
 mod form;
 mod ledger;
 mod relation;
@@ -49,6 +50,7 @@ pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::Inspect,
     ActionKind::Explain,
     ActionKind::Search,
+    ActionKind::ReadFile,
     ActionKind::Spawn,
     ActionKind::Scale,
     ActionKind::Kill,
@@ -64,6 +66,8 @@ pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::Connect,
     ActionKind::Disconnect,
     ActionKind::Send,
+    ActionKind::WriteFile,
+    ActionKind::DeleteFile,
     ActionKind::SetRule,
     ActionKind::ClearRule,
     ActionKind::Remember,
@@ -73,6 +77,13 @@ pub const SUPPORTED: &[ActionKind] = &[
     ActionKind::Answer,
     ActionKind::Ask,
     ActionKind::Refuse,
+];
+
+/// Of these, the ones that need somebody to keep files.
+pub const FILE_ACTIONS: &[ActionKind] = &[
+    ActionKind::ReadFile,
+    ActionKind::WriteFile,
+    ActionKind::DeleteFile,
 ];
 
 /// Decides on a plan: every operation in order, or every reason why not.
@@ -141,6 +152,17 @@ impl<'a> Judge<'a> {
         authority::check_kind(kind, self.principal)?;
         match action {
             Action::Status {} => Ok(Operation::Status),
+            Action::List {
+                what: ListWhat::Files,
+                path,
+                ..
+            } => self.path(kind, path.as_ref()).map(Operation::ListFiles),
+            Action::ReadFile { path } => self.path(kind, Some(path)).map(Operation::ReadFile),
+            Action::WriteFile { path, content } => {
+                let path = self.path(kind, Some(path))?;
+                Ok(Operation::WriteFile(path, content.clone()))
+            }
+            Action::DeleteFile { path } => self.path(kind, Some(path)).map(Operation::DeleteFile),
             Action::List {
                 what, sort, limit, ..
             } => {
@@ -259,8 +281,6 @@ impl<'a> Judge<'a> {
             Action::Answer { text } => Ok(Operation::Say(Effect::Answer(text.clone()))),
             Action::Ask { question } => Ok(Operation::Say(Effect::Ask(question.clone()))),
             Action::Refuse { reason } => Ok(Operation::Say(Effect::Refuse(reason.clone()))),
-            // The rest is not in `SUPPORTED`; the check of the form said so.
-            _ => form::refuse_kind(kind),
         }
     }
 

@@ -16,6 +16,7 @@ use proviso_abi::{Effect, Name, Pid, Plan, Sentence, Text};
 
 use crate::admit::admit;
 use crate::commit::{Order, Rejections};
+use crate::files::touch_files;
 use crate::intents::{Overdue, Stage};
 use crate::kernel::Kernel;
 use crate::link::{MAX_TAKE, Peer};
@@ -152,6 +153,9 @@ impl<M: Machine> Kernel<M> {
         let outcome = match verdict {
             Ok(operations) => match self.ask_first(machine, &order, plan, &operations, &view) {
                 Ok(true) => return,
+                Ok(false) if touch_files(&operations) => {
+                    return self.begin_files(machine, &order, plan, &operations);
+                }
                 Ok(false) => self.commit(machine, &order, &operations),
                 Err(rejections) => Err(rejections),
             },
@@ -264,6 +268,13 @@ impl<M: Machine> Kernel<M> {
     /// Fails the intents whose time is up.
     pub(crate) fn expire_intents(&mut self, machine: &mut M) {
         for (id, why) in self.intents.overdue(machine.now_ns()) {
+            if why == Overdue::Unfiled {
+                let text = format_args!(
+                    "the store of files did not answer within 30 s; what it does of this yet is taken back; /log may say why"
+                );
+                self.fail(machine, id, text);
+                continue;
+            }
             if why == Overdue::Unanswered {
                 self.fail(
                     machine,
@@ -280,7 +291,7 @@ impl<M: Machine> Kernel<M> {
                 continue;
             }
             match (why, self.link.peer().clone()) {
-                (Overdue::Unanswered, _) => {}
+                (Overdue::Unanswered | Overdue::Unfiled, _) => {}
                 (Overdue::TooLong, _) => {
                     self.fail(machine, id, format_args!("no plan within 60 s; try a simpler request"));
                 }

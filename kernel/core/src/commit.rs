@@ -308,6 +308,11 @@ impl<M: Machine> Kernel<M> {
             Operation::Remember(fact) => Effect::Remembered(fact.clone()),
             Operation::Forget(fact) => Effect::Forgotten(fact.clone()),
             Operation::Undo(changes) => self.take_back(machine, order, changes),
+            Operation::ReadFile(_)
+            | Operation::ListFiles(_)
+            | Operation::WriteFile(..)
+            | Operation::DeleteFile(_)
+            | Operation::RestoreFiles(_) => self.file_effect(operation),
             Operation::Shutdown(mode) => Effect::ShuttingDown(*mode),
             Operation::Say(effect) => effect.clone(),
         }

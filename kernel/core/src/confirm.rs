@@ -162,7 +162,10 @@ const fn may_end(rule: &RuleInfo) -> bool {
 fn destroys(operation: &Operation) -> bool {
     match operation {
         Operation::SetRule(rule) => may_end(rule),
-        Operation::Kill(_) | Operation::Restart(_) | Operation::Shutdown(_) => true,
+        Operation::Kill(_)
+        | Operation::Restart(_)
+        | Operation::DeleteFile(_)
+        | Operation::Shutdown(_) => true,
         Operation::Undo(changes) => {
             let mut inverses = changes.iter().flat_map(|change| &change.inverse);
             inverses.any(destroys)
@@ -182,6 +185,10 @@ fn losses(operation: &Operation, view: &View) -> Question {
     match operation {
         Operation::Kill(pids) => ends("end", pids),
         Operation::Restart(pids) => ends("restart", pids),
+        Operation::DeleteFile(path) => {
+            let line = format_args!("delete the file {path}, until /undo brings it back");
+            alloc::vec![Text::format(line)]
+        }
         Operation::Shutdown(mode) => {
             let verb = match mode {
                 ShutdownMode::Halt => "stop",
@@ -273,6 +280,10 @@ impl Words {
                 ShutdownMode::Halt => &["shutdown", "shut", "halt", "poweroff"],
                 ShutdownMode::Reboot => &["reboot"],
             }),
+            (Action::DeleteFile { .. }, Operation::DeleteFile(path)) => {
+                let path = Self::of(path);
+                self.has_any(&["delete", "remove", "rm"]) && path.list.iter().all(|it| self.has(it))
+            }
             (Action::SetRule { .. }, Operation::SetRule(rule)) => {
                 self.has(&rule.r#do.to_string()) && self.names_target(&rule.target)
             }

@@ -19,7 +19,7 @@ impl<M: Machine> Kernel<M> {
         let Some(table) = self.capabilities.add_table(pid) else {
             return;
         };
-        // An empty table has room for three.
+        // An empty table has room for all of these.
         let own = Object::endpoint(pid, Some(pid));
         let own = self.capabilities.create(table, own, Rights::ALL);
         let read = Rights::READ.or(Rights::COPY);
@@ -27,6 +27,13 @@ impl<M: Machine> Kernel<M> {
         if pid == INIT {
             let wait = Rights::WAIT.or(Rights::COPY);
             let _ = self.capabilities.create(table, Object::Ends, wait);
+            let receive = Rights::RECEIVE.or(Rights::COPY);
+            let _ = self.capabilities.create(table, Object::Files, receive);
+            if self.has_disk {
+                let operate = Rights::WRITE.or(Rights::COPY);
+                let _ = self.capabilities.create(table, Object::Device, operate);
+                let _ = self.capabilities.create(table, Object::Line, wait);
+            }
         }
         if let Some(process) = self.table.get_mut(pid) {
             process.handles = Some(table);
@@ -59,7 +66,12 @@ impl<M: Machine> Kernel<M> {
 
     /// Opens the lowest-numbered living process of a name.
     pub(crate) fn open(&mut self, pid: Pid, name: &[u8]) -> Result<Handle, Error> {
-        let is_named = |process: &&Process<_>| process.name.as_bytes() == name;
+        // A number names the process of that number: names can be taken by others.
+        let number = core::str::from_utf8(name)
+            .ok()
+            .and_then(|it| it.parse().ok());
+        let is_named =
+            |process: &&Process<_>| process.name.as_bytes() == name || number == Some(process.pid);
         let found = self.table.living().find(is_named).map(|it| it.pid);
         let to = found.ok_or(Error::NoSuchProcess)?;
         self.give(pid, to)

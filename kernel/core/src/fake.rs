@@ -7,7 +7,9 @@ use std::panic::resume_unwind;
 use proviso_abi::Pid;
 use proviso_abi::words::ShutdownMode;
 
-use crate::machine::{Access, BadAddress, Machine, NoMemory, REGISTERS, RegionMemory, Trap};
+use crate::machine::{
+    Access, BadAddress, DeviceCall, Machine, NoMemory, REGISTERS, RegionMemory, Trap,
+};
 use crate::program::Segment;
 
 const PAGE: u64 = 4096;
@@ -114,6 +116,15 @@ pub struct FakeMachine {
     pub from_agent: VecDeque<u8>,
     pub to_agent: Vec<u8>,
     pub is_agent_reachable: bool,
+    /// Whether there is a disk, what was asked of it, and how often it was reset.
+    pub has_disk: bool,
+    pub disk_calls: Vec<DeviceCall>,
+    pub disk_resets: u32,
+    /// How often it was reset before the task that was destroyed last was.
+    pub resets_before_frees: u32,
+    /// Whether its line is let through, and has interrupted.
+    pub is_line_open: bool,
+    pub has_interrupted: bool,
 }
 
 impl FakeMachine {
@@ -134,6 +145,12 @@ impl FakeMachine {
             from_agent: VecDeque::new(),
             to_agent: Vec::new(),
             is_agent_reachable: true,
+            has_disk: false,
+            disk_calls: Vec::new(),
+            disk_resets: 0,
+            resets_before_frees: 0,
+            is_line_open: false,
+            has_interrupted: false,
         }
     }
 
@@ -150,6 +167,12 @@ impl FakeMachine {
         for (at, byte) in (address..).zip(bytes) {
             *self.byte(task, at) = *byte;
         }
+    }
+
+    /// The disk raises its line; true if that got through.
+    pub fn interrupt(&mut self) -> bool {
+        self.has_interrupted |= self.is_line_open;
+        std::mem::take(&mut self.is_line_open)
     }
 
     /// What was written to the console since the last call.
@@ -389,6 +412,7 @@ impl Machine for FakeMachine {
     }
 
     fn destroy_task(&mut self, task: FakeTask) {
+        self.resets_before_frees = self.disk_resets;
         self.free += task.held();
     }
 
@@ -451,6 +475,27 @@ impl Machine for FakeMachine {
             self.to_agent.extend(bytes);
         }
         self.is_agent_reachable
+    }
+
+    fn has_disk(&self) -> bool {
+        self.has_disk
+    }
+
+    fn access_disk(&mut self, _: &FakeTask, call: DeviceCall) -> Option<u64> {
+        self.disk_calls.push(call);
+        (call != DeviceCall::Config { offset: 3 }).then_some(7)
+    }
+
+    fn reset_disk(&mut self) {
+        self.disk_resets += 1;
+    }
+
+    fn take_disk_interrupt(&mut self) -> bool {
+        std::mem::take(&mut self.has_interrupted)
+    }
+
+    fn listen_to_disk(&mut self) {
+        self.is_line_open = true;
     }
 
     fn power(&mut self, mode: ShutdownMode, ok: bool) -> ! {

@@ -30,6 +30,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 pub const ACCEPT_NS: u64 = SECOND_NS;
 /// While it works it must give a sign of life within this time.
 pub const SILENCE_NS: u64 = 3 * SECOND_NS;
+/// Files must be written and read within this time.
+pub const FILES_NS: u64 = 30 * SECOND_NS;
 /// After this time a question counts as answered with no.
 pub const ANSWER_NS: u64 = 120 * SECOND_NS;
 /// After this time no plan is waited for any more.
@@ -46,6 +48,8 @@ pub enum Stage {
     Decided,
     /// Its plan waits for a person's yes.
     Asked,
+    /// Its plan waits for its part that is about files.
+    Filing,
     /// Its final event is there.
     Finished,
 }
@@ -61,6 +65,8 @@ pub enum Overdue {
     TooLong,
     /// Nobody said yes or no.
     Unanswered,
+    /// Whoever keeps files took too long.
+    Unfiled,
 }
 
 /// The most answers of the agent's to one sentence.
@@ -75,7 +81,7 @@ pub struct Refused {
     pub asked: Plan,
 }
 
-/// What waits for a person's yes.
+/// What waits for a person's yes, or for the store of files.
 #[derive(Debug)]
 pub struct Pending {
     /// The plan.
@@ -201,6 +207,19 @@ impl Intent {
         self.ends_at_ns = now_ns.saturating_add(ANSWER_NS);
     }
 
+    /// The part of its plan that is about files is under way.
+    pub fn wait_for_files(&mut self, now_ns: u64, pending: Pending) {
+        self.stage = Stage::Filing;
+        self.pending = Some(pending);
+        self.ends_at_ns = now_ns.saturating_add(FILES_NS);
+    }
+
+    /// What it waits with.
+    #[must_use]
+    pub const fn pending(&self) -> Option<&Pending> {
+        self.pending.as_ref()
+    }
+
     /// What the person was asked about; once, and nothing if they were not.
     pub fn take_pending(&mut self) -> Option<Pending> {
         let pending = self.pending.take()?;
@@ -211,6 +230,7 @@ impl Intent {
     fn overdue(&self, now_ns: u64) -> Option<Overdue> {
         match self.stage {
             Stage::Asked => (now_ns >= self.ends_at_ns).then_some(Overdue::Unanswered),
+            Stage::Filing => (now_ns >= self.ends_at_ns).then_some(Overdue::Unfiled),
             Stage::Decided | Stage::Finished => None,
             _ if now_ns >= self.ends_at_ns => Some(Overdue::TooLong),
             _ if now_ns < self.silent_at_ns => None,

@@ -148,6 +148,12 @@ impl<M: Machine> Kernel<M> {
         {
             return Ok(Some(answer));
         }
+        if endpoint.home == Some(pid)
+            && let Some(room) = self.message(pid).map(|message| message.room)
+            && let Some(answer) = self.receive_request(machine, pid, room)?
+        {
+            return Ok(Some(answer));
+        }
         // Each turn ends the wait of a caller, or the loop.
         for _ in 0..endpoint.callers {
             // The end of a caller may have ended the wait too.
@@ -238,6 +244,7 @@ impl<M: Machine> Kernel<M> {
         message: Message,
     ) -> Result<Result<(), Error>, BadAddress> {
         let Some(caller) = self.table.get(pid).and_then(|process| process.serving) else {
+            self.take_reply(machine, pid, &message)?;
             return Ok(Ok(()));
         };
         if self.table.get(caller).is_some_and(|it| it.fault.is_some()) {
@@ -326,12 +333,14 @@ impl<M: Machine> Kernel<M> {
         if let Some(caller) = self.table.get_mut(pid).and_then(|it| it.serving.take()) {
             self.end_wait(machine, caller, Err(Error::Unanswered));
         }
+        self.abandon_request(machine, pid);
     }
 
     /// Tells everybody who depends on a process that it is gone. Its handles
     /// are closed by now, so its endpoints are dead where nobody else receives.
     pub(crate) fn orphan_callers(&mut self, machine: &mut M, pid: Pid) {
         self.tell_of_dead_objects(machine);
+        self.lose_files(machine, pid);
         self.end_waits(machine, Error::Dead, |_, process| {
             process.wait.map(|wait| wait.event) == Some(Event::Reply(pid))
         });
@@ -361,6 +370,7 @@ impl<M: Machine> Kernel<M> {
     /// which they could wait there.
     pub(crate) fn end_unfounded_waits(&mut self, machine: &mut M, object: ObjectId) {
         let is_ends = self.capabilities.object(object) == Some(&Object::Ends);
+        let is_line = self.capabilities.object(object) == Some(&Object::Line);
         self.end_waits(machine, Error::BadHandle, |kernel, process| {
             let Some(wait) = process.wait else {
                 return false;
@@ -370,6 +380,7 @@ impl<M: Machine> Kernel<M> {
                 Event::Receive(at) if at == object => Rights::RECEIVE,
                 Event::Bits(at) if at == object => Rights::WAIT,
                 Event::Death(_) if is_ends => Rights::WAIT,
+                Event::Line if is_line => Rights::WAIT,
                 _ => return false,
             };
             let table = process.handles;
@@ -424,7 +435,8 @@ impl<M: Machine> Kernel<M> {
                     it.waiter = None;
                 }
             }
-            Event::Time | Event::Console(_) | Event::Intent(..) | Event::Death(_) => {}
+            Event::Time | Event::Console(_) | Event::Intent(..) | Event::Death(_) | Event::Line => {
+            }
         }
     }
 
@@ -555,7 +567,14 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn set_words(&mut self, machine: &mut M, pid: Pid, first: u64, words: Words, last: Handle) {
+    pub(crate) fn set_words(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        first: u64,
+        words: Words,
+        last: Handle,
+    ) {
         if let Some(task) = self.table.get_mut(pid).and_then(|it| it.task.as_mut()) {
             machine.set_words(task, first, words, last.0);
         }

@@ -16,6 +16,7 @@
 //! | rules | 16, each with the lives of 128 processes that it acted for | 40 KiB |
 //! | changes that can be taken back | 64 of 128 processes or pairs | 130 KiB |
 //! | audit record | 256 of at most 700 bytes | 180 KiB |
+//! | file parts of plans under way | numbers of intents, and 8 that are owed back | 1 KiB |
 //! | disconnections | 256 pairs | 8 KiB |
 //! | ends that init has not watched | 64 records | 10 KiB |
 //! | console input | 1 KiB | 1 KiB |
@@ -39,6 +40,7 @@ use crate::capabilities::Capabilities;
 use crate::cpu::CpuMeter;
 use crate::cpu_cap::Periods;
 use crate::fast_path::MAX_UNSETTLED;
+use crate::files::Files;
 use crate::intents::Intents;
 use crate::lifecycle::Birth;
 use crate::link::Link;
@@ -158,6 +160,11 @@ pub struct Kernel<M: Machine> {
     pub(crate) most_unsettled: usize,
     /// How many more that are.
     pub(crate) room_to_settle: usize,
+    pub(crate) files: Files,
+    /// Whether the machine has a disk.
+    pub(crate) has_disk: bool,
+    /// Whether the disk interrupted and no driver heard of it yet.
+    pub(crate) has_interrupted: bool,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -200,6 +207,9 @@ impl<M: Machine> Kernel<M> {
             shutdown: None,
             most_unsettled: MAX_UNSETTLED,
             room_to_settle: MAX_UNSETTLED,
+            files: Files::default(),
+            has_disk: machine.has_disk(),
+            has_interrupted: false,
         };
         kernel.greet(machine);
         kernel.start_init(machine, init, init_args)?;
@@ -256,6 +266,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Looks after the devices and the clock.
     pub(crate) fn poll(&mut self, machine: &mut M) {
+        self.hear_disk(machine);
         self.tty.poll(machine);
         self.wake_owner(machine);
         self.poll_agent(machine);

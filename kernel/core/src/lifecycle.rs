@@ -58,6 +58,7 @@ impl<M: Machine> Kernel<M> {
             guard: Handle::NONE,
             serving: None,
             is_caretaker: false,
+            is_driver: false,
             unbilled_ticks: 0,
             is_unsettled: false,
             inherited: Priority::Idle,
@@ -93,7 +94,8 @@ impl<M: Machine> Kernel<M> {
         pid: Pid,
         task: M::Task,
     ) -> Option<ProcessName> {
-        if self.table.get(pid).is_some_and(Process::is_alive) {
+        let was_alive = self.table.get(pid).is_some_and(Process::is_alive);
+        if was_alive {
             self.end_life(machine, pid, Life::Exited, Exit::Killed);
         }
         let Some(process) = self.table.get_mut(pid) else {
@@ -105,6 +107,7 @@ impl<M: Machine> Kernel<M> {
         process.life = Life::Alive;
         process.started_ns = machine.now_ns();
         process.restarts = process.restarts.saturating_add(1);
+        let is_inits = process.parent == INIT;
         let parent = process.parent.into();
         self.trace
             .note(machine.now_ns(), pid, TraceKind::Start, parent);
@@ -117,6 +120,10 @@ impl<M: Machine> Kernel<M> {
             log::KERNEL,
             format_args!("{title} restarted"),
         );
+        if was_alive && is_inits {
+            // Init has something for the new life of a service.
+            self.report_end(machine, title.clone(), Exit::Killed);
+        }
         Some(title)
     }
 
@@ -210,6 +217,10 @@ impl<M: Machine> Kernel<M> {
         self.scheduler.forget(pid);
         self.trace.note(machine.now_ns(), pid, TraceKind::End, 0);
         let process = self.table.get_mut(pid)?;
+        if process.is_driver {
+            // Before its memory becomes somebody else's.
+            machine.reset_disk();
+        }
         if let Some(task) = process.task.take() {
             machine.destroy_task(task);
         }

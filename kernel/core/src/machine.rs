@@ -4,6 +4,7 @@
 //! a pretended machine. Nothing here can panic on what a process or the agent
 //! chose: such values come in as numbers and leave as errors.
 
+pub use proviso_abi::device::DeviceCall;
 pub use proviso_abi::fault::FaultKind;
 pub use proviso_abi::region::Access;
 pub use proviso_abi::syscall::{REGISTERS, Words};
@@ -213,6 +214,18 @@ pub trait Machine {
     fn agent_read(&mut self, buffer: &mut [u8]) -> usize;
     /// Sends bytes to the agent; false if they could not all be sent.
     fn agent_write(&mut self, bytes: &[u8]) -> bool;
+
+    /// Whether there is a disk, for a driver in ring 3.
+    fn has_disk(&self) -> bool;
+    /// One access of a driver's to the disk's registers; addresses are its own.
+    /// None if it makes no sense.
+    fn access_disk(&mut self, task: &Self::Task, call: DeviceCall) -> Option<u64>;
+    /// Stops the disk: afterwards it uses no memory of its driver's any more.
+    fn reset_disk(&mut self);
+    /// Whether the disk's line interrupted since the last call; it is masked then.
+    fn take_disk_interrupt(&mut self) -> bool;
+    /// Lets the disk's line through until it interrupts.
+    fn listen_to_disk(&mut self);
 
     /// Ends the machine's run, well or (`ok` false) not.
     fn power(&mut self, mode: ShutdownMode, ok: bool) -> !;

@@ -21,6 +21,12 @@ pub enum Object {
     Directory,
     /// How processes end.
     Ends,
+    /// The disk's registers.
+    Device,
+    /// The disk's interrupts.
+    Line,
+    /// The kernel's requests about files.
+    Files,
 }
 
 /// Who meets at an endpoint. Messages are not kept here: a caller's stay in its
@@ -79,6 +85,9 @@ impl Object {
             Self::Region(_) => ObjectKind::Region,
             Self::Directory => ObjectKind::Directory,
             Self::Ends => ObjectKind::Ends,
+            Self::Device => ObjectKind::Device,
+            Self::Line => ObjectKind::Line,
+            Self::Files => ObjectKind::Files,
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Event {
     Bits(ObjectId),
     /// The end of another process.
     Death(UserSlice),
+    /// An interrupt of the disk's.
+    Line,
 }
 
 impl Event {
@@ -106,6 +108,7 @@ impl Wait {
             Event::Reply(_) => "a reply",
             Event::Bits(_) => "a notification",
             Event::Death(_) => "a process's end",
+            Event::Line => "an interrupt",
         }
     }
 }
@@ -152,6 +155,8 @@ pub struct Process<T> {
     pub serving: Option<Pid>,
     /// Whether a person needs it to put things right.
     pub is_caretaker: bool,
+    /// Whether it gave the disk memory of its own to work with.
+    pub is_driver: bool,
     /// Processor time that is not on any account yet, in the machine's ticks.
     pub unbilled_ticks: u64,
     /// Whether it is on the kernel's list of those to be settled.
@@ -254,5 +259,6 @@ impl<T> Process<T> {
         self.heap_pages = 0;
         self.region_frames = 0;
         self.mappings = Vec::new();
+        self.is_driver = false;
     }
 }

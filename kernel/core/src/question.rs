@@ -11,6 +11,7 @@ use proviso_abi::{INIT, List, Pid, Plan, Sentence, Text};
 use crate::admit::admit;
 use crate::commit::{Order, Rejections};
 use crate::confirm::{self, Asked, Question};
+use crate::files::touch_files;
 use crate::intents::Pending;
 use crate::kernel::Kernel;
 use crate::machine::Machine;
@@ -91,7 +92,14 @@ impl<M: Machine> Kernel<M> {
             intent: id,
         };
         self.note(machine, order.principal, id, AuditEvent::Answered(yes));
-        let outcome = self.after_answer(machine, &order, &pending, yes);
+        let outcome = match self.after_answer(machine, &order, &pending, yes) {
+            Ok(operations) if touch_files(&operations) => {
+                self.begin_files(machine, &order, &pending.plan, &operations);
+                return Ok(());
+            }
+            Ok(operations) => self.commit(machine, &order, &operations),
+            Err(rejections) => Err(rejections),
+        };
         self.conclude(machine, &order, outcome, begin);
         Ok(())
     }
@@ -102,7 +110,7 @@ impl<M: Machine> Kernel<M> {
         order: &Order,
         pending: &Pending,
         yes: bool,
-    ) -> Result<alloc::vec::Vec<proviso_abi::Effect>, Rejections> {
+    ) -> Result<alloc::vec::Vec<Operation>, Rejections> {
         if !yes {
             return Err(refused(
                 Reason::NeedsConfirmation,
@@ -125,7 +133,7 @@ impl<M: Machine> Kernel<M> {
         if operations != pending.operations {
             return Err(stale());
         }
-        self.commit(machine, order, &operations)
+        Ok(operations)
     }
 }
 

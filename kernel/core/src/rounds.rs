@@ -7,12 +7,12 @@
 //! goes back on behalf of those who cannot say yes (processes) or never want to
 //! be asked.
 
-use proviso_abi::Class;
 use proviso_abi::audit::AuditEvent;
 use proviso_abi::console::ConfirmPolicy;
 use proviso_abi::outcome::IntentEvent;
 use proviso_abi::wire::{Before, IntentId};
-use proviso_abi::{Plan, Sentence};
+use proviso_abi::words::ListWhat;
+use proviso_abi::{Action, Class, Plan, Sentence};
 
 use crate::admit::admit;
 use crate::commit::{Order, Rejections};
@@ -80,10 +80,13 @@ impl<M: Machine> Kernel<M> {
         };
         intent.stage = Stage::Decided;
         let (submitter, rounds_left) = (intent.submitter, intent.rounds_left());
-        let only_looks = |plan: &Plan| {
-            let mut kinds = plan.actions.iter().map(|action| action.kind().class());
-            kinds.all(|class| class == Class::Observe)
+        // What is in files is for the person alone: the model never reads it.
+        let looks = |action: &Action| match action {
+            Action::ReadFile { .. } => false,
+            Action::List { what, .. } => *what != ListWhat::Files,
+            other => other.kind().class() == Class::Observe,
         };
+        let only_looks = |plan: &Plan| plan.actions.iter().all(looks);
         if rounds_left == 0 || !only_looks(&plan) {
             let why = match rounds_left {
                 0 => "it looked again and again instead of planning",

@@ -3,14 +3,14 @@
 use alloc::vec::Vec;
 
 use proviso_abi::snapshot::{LogLine, MAX_LOG, MAX_PROCESSES, ProcessInfo, System};
-use proviso_abi::{Name, Pid, Sentence, State};
+use proviso_abi::{ActionKind, Name, Pid, Sentence, State};
 
-use crate::admit::SUPPORTED;
+use crate::admit::{FILE_ACTIONS, SUPPORTED};
 use crate::kernel::Kernel;
 use crate::machine::Machine;
 use crate::memory;
 use crate::process::{Life, Process};
-use crate::view::{Principal, ProcessView, ProgramView, View};
+use crate::view::{FilesView, Principal, ProcessView, ProgramView, View};
 
 /// The most bytes of a log line in a request; the model reads every one.
 const LOG_BYTES: usize = 120;
@@ -40,8 +40,15 @@ impl<M: Machine> Kernel<M> {
             log: lines.skip(old).map(shortened).collect(),
             caller,
             omitted: u32::try_from(count.saturating_sub(MAX_PROCESSES)).unwrap_or(u32::MAX),
-            actions: SUPPORTED.to_vec(),
+            actions: self.actions(principal),
         }
+    }
+
+    /// What a plan may have in it now.
+    fn actions(&self, principal: Principal) -> Vec<ActionKind> {
+        let has_files = matches!(self.files_view(principal), FilesView::There { .. });
+        let is_there = |kind: &ActionKind| has_files || !FILE_ACTIONS.contains(kind);
+        SUPPORTED.iter().copied().filter(is_there).collect()
     }
 
     fn user(&self, principal: Principal) -> (Name, Option<Pid>) {
@@ -87,6 +94,7 @@ impl<M: Machine> Kernel<M> {
             },
             history: self.history.of(principal),
             is_agent_there: self.link.model().is_some(),
+            files: self.files_view(principal),
         }
     }
 

@@ -187,7 +187,7 @@ impl<M: Machine> Kernel<M> {
             Request::Count { counter: 0 } => Ok(Flow::Done(machine.space_switches())),
             Request::Count { .. } => Err(Error::Invalid.into()),
             Request::Notify { bits, .. } => self.sys_notify(machine, found()?, bits),
-            Request::Wait { timeout_ns, .. } => self.sys_wait(pid, found()?, timeout_ns),
+            Request::Wait { timeout_ns, .. } => self.sys_wait(machine, pid, found()?, timeout_ns),
             Request::Region { pages, pinned } => {
                 let handle = self.create_region(machine, pid, pages, pinned)?;
                 Ok(Flow::Done(handle.0))
@@ -215,6 +215,13 @@ impl<M: Machine> Kernel<M> {
             } => Ok(Flow::Done(self.set_guard(pid, found()?, endpoint, whom)?)),
             Request::Observe { what, buffer, from } => {
                 self.sys_observe(machine, pid, what, slice(buffer)?, from)
+            }
+            Request::Device { access, words, .. } => {
+                Ok(Flow::Done(self.access_disk(machine, pid, access, words)?))
+            }
+            Request::Serve { .. } => {
+                self.serve_files(machine, pid);
+                Ok(Flow::Done(0))
             }
         }
     }
@@ -438,14 +445,22 @@ impl<M: Machine> Kernel<M> {
         Ok(Flow::Done(0))
     }
 
-    fn sys_wait(&mut self, pid: Pid, of: Capability, timeout_ns: u64) -> Result<Flow, Stop> {
-        if let Some(Object::Notification(it)) = self.capabilities.object_mut(of.object) {
-            if it.waiter.is_some() {
-                return Err(Error::Busy.into());
+    fn sys_wait(
+        &mut self,
+        machine: &mut M,
+        pid: Pid,
+        of: Capability,
+        timeout_ns: u64,
+    ) -> Result<Flow, Stop> {
+        match self.capabilities.object_mut(of.object) {
+            Some(Object::Notification(it)) if it.waiter.is_some() => Err(Error::Busy.into()),
+            Some(Object::Notification(it)) => {
+                it.waiter = Some(pid);
+                Ok(Flow::Wait(Event::Bits(of.object), timeout_ns))
             }
-            it.waiter = Some(pid);
+            Some(Object::Line) => Ok(Flow::Wait(self.listen(machine)?, timeout_ns)),
+            _ => Err(Error::WrongObject.into()),
         }
-        Ok(Flow::Wait(Event::Bits(of.object), timeout_ns))
     }
 }
 

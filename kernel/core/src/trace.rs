@@ -8,15 +8,18 @@ use alloc::boxed::Box;
 use alloc::vec;
 
 use proviso_abi::Pid;
+use proviso_abi::ipc::Identity;
 use proviso_abi::snapshot::MAX_PROCESSES;
-use proviso_abi::syscall::{Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE};
+use proviso_abi::syscall::{
+    Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_IDENTITY, OBSERVE_TRACE,
+};
 use proviso_abi::trace::{Batch, Counters, MAX_BATCH, Record, TraceKind};
 use proviso_abi::wire::ToAgent;
 use proviso_abi::words::SortKey;
 
 use crate::kernel::Kernel;
 use crate::machine::Machine;
-use crate::view::Principal;
+use crate::view::{OPERATOR, Principal};
 
 /// Records that are kept: 48 KiB.
 const RECORDS: usize = 2048;
@@ -183,9 +186,22 @@ impl<M: Machine> Kernel<M> {
                     .read(from, |record| is_operator || record.pid == pid);
                 postcard::to_allocvec(&batch)
             }
+            OBSERVE_IDENTITY => postcard::to_allocvec(&self.identity(from)?),
             _ => return Err(Error::Invalid),
         };
         encoded.map_err(|_| Error::Invalid)
+    }
+
+    /// Who a living process is, for those who know its number from a badge.
+    fn identity(&self, number: u64) -> Result<Identity, Error> {
+        let pid = Pid::try_from(number).map_err(|_| Error::NoSuchProcess)?;
+        let process = self.table.get(pid).filter(|process| process.is_alive());
+        let process = process.ok_or(Error::NoSuchProcess)?;
+        let is_operators = process.owner == OPERATOR;
+        Ok(Identity {
+            program: process.name.clone(),
+            user: (!is_operators).then(|| self.users.name(process.owner)),
+        })
     }
 
     /// Sends the agent its next batch, if one is due. What does not go out is

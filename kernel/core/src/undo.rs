@@ -65,6 +65,11 @@ impl History {
         own.map(|(_, change)| change.clone()).collect()
     }
 
+    /// What would take changes back, all of them.
+    pub(crate) fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.changes.iter().flat_map(|(_, change)| &change.inverse)
+    }
+
     /// Forgets a change, because it was taken back.
     pub fn forget(&mut self, number: u64) {
         self.changes.retain(|(_, change)| change.number != number);
@@ -93,7 +98,7 @@ impl Inverse {
         self.items = self.items.saturating_add(items);
         if self.items > MAX_ITEMS {
             self.lost(Some("it changed more at once than is remembered"));
-        } else if items > 0 {
+        } else if items > 0 && !self.operations.contains(&operation) {
             self.operations.insert(0, operation);
         }
     }
@@ -178,6 +183,10 @@ impl<M: Machine> Kernel<M> {
                 if let Some(rule) = self.rules.get(*id) {
                     inverse.push(Operation::SetRule(rule.clone()), 1);
                 }
+            }
+            // One for all files of the plan.
+            Operation::WriteFile(..) | Operation::DeleteFile(_) => {
+                inverse.push(self.files.inverse(), 1);
             }
             Operation::Remember(fact) => inverse.push(Operation::Forget(fact.clone()), 1),
             other => {

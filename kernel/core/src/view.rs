@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use proviso_abi::outcome::{Effect, Rejection};
 use proviso_abi::plan::MAX_ACTIONS;
 use proviso_abi::snapshot::{ProcessInfo, RuleInfo};
-use proviso_abi::value::{Argument, Bytes, Message, Name, Percent, Pid, Sentence};
+use proviso_abi::value::{Argument, Bytes, Content, Message, Name, Path, Percent, Pid, Sentence};
 use proviso_abi::words::{Policy, Priority, ShutdownMode, SortKey};
 use proviso_abi::{List, Text};
 
@@ -84,6 +84,20 @@ pub struct ProgramView {
     pub footprint: Bytes,
 }
 
+/// Whether there are files, and whose the principal may touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesView {
+    /// Those below `home`, or all.
+    There {
+        /// The folder with the principal's files; none is all there are.
+        home: Option<Path>,
+    },
+    /// The machine has no disk.
+    NoDisk,
+    /// The principal was disconnected from whoever does.
+    Closed,
+}
+
 /// All that a verdict may depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -113,6 +127,8 @@ pub struct View {
     pub history: Vec<Change>,
     /// Whether an agent is there to remember what a user says.
     pub is_agent_there: bool,
+    /// Files.
+    pub files: FilesView,
 }
 
 /// An admitted action: targets expanded, defaults filled, arithmetic done.
@@ -174,6 +190,12 @@ pub enum Operation {
         to: Vec<Pid>,
         message: Message,
     },
+    ReadFile(Path),
+    ListFiles(Path),
+    WriteFile(Path, Content),
+    DeleteFile(Path),
+    /// Takes back what this intent's plan did to files; no action says it.
+    RestoreFiles(u64),
     Shutdown(ShutdownMode),
     /// The effect is the words: `answer`, `ask`, `refuse`, and nothing to do.
     Say(Effect),

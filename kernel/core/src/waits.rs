@@ -91,6 +91,7 @@ impl<M: Machine> Kernel<M> {
             // Others end these: who receives, who answers.
             Event::Call(_) | Event::Reply(_) => Ok(None),
             Event::Death(buffer) => self.read_end(machine, pid, buffer),
+            Event::Line => Ok(core::mem::take(&mut self.has_interrupted).then_some(Ok(1))),
         }
     }
 

@@ -7,7 +7,7 @@ use bootloader_api::config::{BootloaderConfig, Mapping};
 
 use crate::memory::Memory;
 use crate::space::KernelRoot;
-use crate::{clock, descriptors, epitaph, interrupts, processor, serial, traps, virtio};
+use crate::{clock, descriptors, disk, epitaph, interrupts, processor, serial, traps, virtio};
 
 /// All of physical memory is mapped from here up.
 const WINDOW: u64 = 0xffff_8000_0000_0000;
@@ -84,12 +84,13 @@ impl Handover {
     }
 }
 
-/// Lets the timer and the serial port interrupt, and finds the channel to the
-/// agent. False if there is none.
+/// Lets the timer and the serial port interrupt, and finds the disk and the channel
+/// to the agent. False if there is no channel.
 pub fn start_devices(memory: &mut Memory) -> bool {
     interrupts::connect();
     interrupts::enable(interrupts::TIMER);
     interrupts::enable(interrupts::SERIAL);
+    disk::init();
     virtio::init(memory)
 }
 

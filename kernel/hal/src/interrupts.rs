@@ -52,13 +52,23 @@ pub fn connect() {
 
 /// Lets a line interrupt. Its handler is [`handle`].
 pub fn enable(line: u8) {
+    change_masks(|masks| masks & !bit(line));
+}
+
+/// Keeps a line from interrupting.
+pub(crate) fn disable(line: u8) {
+    change_masks(|masks| masks | bit(line));
+}
+
+fn bit(line: u8) -> u16 {
+    1u16.checked_shl(line.into()).unwrap_or(0)
+}
+
+fn change_masks(change: impl FnOnce(u16) -> u16) {
     let mut controllers = CONTROLLERS.lock();
     // SAFETY: reading and writing the masks has no other effect.
     unsafe {
-        let [first, second] = controllers.read_masks();
-        let masks =
-            u16::from_le_bytes([first, second]) & !(1u16.checked_shl(line.into()).unwrap_or(0));
-        let [first, second] = masks.to_le_bytes();
+        let [first, second] = change(u16::from_le_bytes(controllers.read_masks())).to_le_bytes();
         controllers.write_masks(first, second);
     }
 }
@@ -78,6 +88,7 @@ pub fn level_triggered(line: u8) {
 /// keeps its rings, and nothing is lost by being a few microseconds later.
 pub(crate) fn handle(line: u8) {
     crate::virtio::acknowledge(line);
+    crate::disk::note_interrupt(line);
     // SAFETY: the controllers are told of an interrupt that they raised.
     unsafe {
         CONTROLLERS

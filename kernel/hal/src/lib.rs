@@ -13,6 +13,7 @@ pub mod boot;
 pub mod clock;
 pub mod context;
 pub mod descriptors;
+pub mod disk;
 pub mod entry;
 pub mod epitaph;
 pub mod heap;

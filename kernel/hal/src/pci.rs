@@ -1,4 +1,4 @@
-//! The PCI bus of q35: finding the virtio console and giving it addresses.
+//! The PCI bus of q35: finding virtio devices and giving them addresses.
 
 use virtio_drivers::transport::DeviceType;
 use virtio_drivers::transport::pci::bus::{
@@ -10,11 +10,13 @@ use x86_64::instructions::port::Port;
 use crate::interrupts;
 use crate::virtio::DeviceMemory;
 
-/// The line that all PCI devices share.
-const LINE: u8 = 11;
+/// The lines of devices with even and with odd numbers: neighbours do not share one.
+const LINES: [u8; 2] = [11, 10];
 /// Device memory is handed out from here; the space above RAM and below the
 /// interrupt controllers is free on q35.
 const WINDOW_BASE: u64 = 0xe000_0000;
+/// What each device has of it.
+const WINDOW_SIZE: u64 = 1 << 20;
 /// The kernel's window onto physical memory reaches at least so far.
 const WINDOW_END: u64 = 1 << 32;
 /// Of the ISA bridge, 00:1f.0: the routing of the eight PCI interrupt pins
@@ -60,22 +62,22 @@ impl ConfigurationAccess for Ports {
     }
 }
 
-/// Finds the virtio console on bus 0; with it, its interrupt line.
-pub(crate) fn find_console() -> Option<(PciTransport, u8)> {
+/// Finds the first virtio device of a kind on bus 0; with it, its interrupt line.
+pub(crate) fn find(kind: DeviceType) -> Option<(PciTransport, u8)> {
     let mut root = PciRoot::new(Ports(()));
     let (device, _) = root
         .enumerate_bus(0)
-        .find(|(_, info)| virtio_device_type(info) == Some(DeviceType::Console))?;
+        .find(|(_, info)| virtio_device_type(info) == Some(kind))?;
     assign_addresses(&mut root, device)?;
     let transport = PciTransport::new::<DeviceMemory, _>(&mut root, device).ok()?;
     route_interrupts();
-    Some((transport, LINE))
+    Some((transport, LINES[usize::from(device.device % 2)]))
 }
 
 /// Gives the device's memory regions addresses, unless the firmware gave them
 /// some that the kernel's window reaches.
 fn assign_addresses(root: &mut PciRoot<Ports>, device: DeviceFunction) -> Option<()> {
-    let mut next = WINDOW_BASE;
+    let mut next = WINDOW_BASE + u64::from(device.device) * WINDOW_SIZE;
     let bars = root.bars(device).ok()?;
     for (bar, index) in bars.into_iter().zip(0u8..) {
         let Some(BarInfo::Memory {
@@ -104,11 +106,13 @@ fn assign_addresses(root: &mut PciRoot<Ports>, device: DeviceFunction) -> Option
     Some(())
 }
 
-/// Sends all eight interrupt pins to one line.
+/// Sends the interrupt pins to their lines: pin A of device n is on E to H, by the
+/// remainder of n by four (QEMU, hw/isa/lpc_ich9.c), and A to D are not used.
 fn route_interrupts() {
-    let routes = u32::from_le_bytes([LINE; 4]);
+    let [even, odd] = LINES;
+    let routes = u32::from_le_bytes([even, odd, even, odd]);
     for register in [PIRQ_A_TO_D, PIRQ_E_TO_H] {
         Ports(()).write_word(BRIDGE, register, routes);
     }
-    interrupts::level_triggered(LINE);
+    LINES.into_iter().for_each(interrupts::level_triggered);
 }

@@ -183,6 +183,16 @@ impl Space {
         frame_of(entry).map(|frame| (frame, entry.flags()))
     }
 
+    /// Where memory of the process lies in the machine, if it may write there and
+    /// it is all in one page.
+    #[must_use]
+    pub fn physical(&self, address: u64, length: u64) -> Option<u64> {
+        let offset = address % FRAME;
+        let (frame, flags) = self.find(address)?;
+        let fits = offset.checked_add(length)? <= FRAME && flags.contains(Flags::WRITABLE);
+        fits.then(|| frame.address() + offset)
+    }
+
     /// Walks a range page by page: the pointer to each piece, and its length.
     fn pieces(
         &self,

@@ -76,10 +76,7 @@ static POOL: Mutex<(u64, u64)> = Mutex::new((0, 0));
 
 /// Finds the console and sets it up. False if there is none, or no memory for it.
 pub fn init(memory: &mut Memory) -> bool {
-    let found = find_mmio().or_else(|| {
-        pci::find_console().map(|(transport, line)| (SomeTransport::Pci(transport), line))
-    });
-    let Some((transport, line)) = found else {
+    let Some((transport, line)) = find(DeviceType::Console) else {
         return false;
     };
     let Some(console) = Console::new(transport, memory) else {
@@ -118,15 +115,21 @@ pub(crate) fn acknowledge(line: u8) {
     }
 }
 
-fn find_mmio() -> Option<(SomeTransport<'static>, u8)> {
+/// The first device of a kind, and its interrupt line.
+pub(crate) fn find(kind: DeviceType) -> Option<(SomeTransport<'static>, u8)> {
+    let on_pci = || pci::find(kind).map(|(device, line)| (SomeTransport::Pci(device), line));
+    find_mmio(kind).or_else(on_pci)
+}
+
+fn find_mmio(kind: DeviceType) -> Option<(SomeTransport<'static>, u8)> {
     (0..MMIO_SLOTS).find_map(|slot| {
         let address = MMIO_BASE + u64::from(slot) * MMIO_SIZE as u64;
         let header = NonNull::new(pointer(address).cast::<VirtIOHeader>())?;
         // SAFETY: 1. The window maps the address; where no device is, reads
-        // give no magic number and the transport is refused. 2. This is the
-        // only user of the slot.
+        // give no magic number and the transport is refused. 2. Each kind
+        // of device is looked for once, so this is the only user of the slot.
         let transport = unsafe { MmioTransport::new(header, MMIO_SIZE) }.ok()?;
-        (transport.device_type() == DeviceType::Console)
+        (transport.device_type() == kind)
             .then(|| (SomeTransport::Mmio(transport), MMIO_FIRST_LINE + slot))
     })
 }

@@ -3,7 +3,7 @@
 use proviso_abi::snapshot::ProcessInfo;
 use proviso_abi::{Bytes, Name, Percent, Priority, State, Text};
 use proviso_kernel_core::view::{
-    Change, Operation, Principal, ProcessView, ProgramView, Quota, View,
+    Change, FilesView, Operation, Principal, ProcessView, ProgramView, Quota, View,
 };
 
 /// Init, a shell, and processes of the operator's and of a user's, one crashed,
@@ -78,5 +78,6 @@ pub fn view(principal: Principal) -> View {
             change(7, Vec::new(), Some("it is gone")),
         ],
         is_agent_there: true,
+        files: FilesView::There { home: None },
     }
 }

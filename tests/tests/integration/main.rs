@@ -27,6 +27,7 @@ mod console;
 mod crowds;
 mod docs;
 mod fatal;
+mod files;
 mod front_door;
 mod guest;
 mod model;
@@ -45,6 +46,7 @@ const GROUPS: &[(&str, &[(&str, Scenario)])] = &[
     ("robustness", robustness::SCENARIOS),
     ("random_plans", random_plans::SCENARIOS),
     ("fatal", fatal::SCENARIOS),
+    ("files", files::SCENARIOS),
     ("front_door", front_door::SCENARIOS),
     ("model", model::SCENARIOS),
     ("readme", readme::SCENARIOS),

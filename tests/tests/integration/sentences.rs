@@ -415,7 +415,7 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"[{"action":"resume","target":3}]"#, "WrongState"),
     (r#"[{"action":"send","to":3,"message":" "}]"#, "Malformed"),
     (r#"[{"action":"answer","text":""}]"#, "Malformed"),
-    (r#"[{"action":"list","what":"files"}]"#, "Unsupported"),
+    (r#"[{"action":"list","what":"files"}]"#, "WrongState"),
     (r#"[{"action":"explain","target":"ghost"}]"#, "NoSuchTarget"),
     (
         r#"[{"action":"scale","program":"ghost","count":3}]"#,
@@ -429,9 +429,9 @@ const REFUSED: &[(&str, &str)] = &[
     (r#"[{"action":"clear_rule","id":1}]"#, "NoSuchTarget"),
     (
         r#"[{"action":"write_file","path":"/a","content":"b"}]"#,
-        "Unsupported",
+        "WrongState",
     ),
-    (r#"[{"action":"delete_file","path":"/a"}]"#, "Unsupported"),
+    (r#"[{"action":"delete_file","path":"/a"}]"#, "WrongState"),
     (
         r#"[{"action":"set_scheduler","policy":"fair","quantum_ms":0}]"#,
         "Malformed",
@@ -510,10 +510,7 @@ fn one_bad_action_spoils_the_whole_plan() -> Result<()> {
     )?;
     console.expect(
         "last",
-        &[
-            "  3. refused by the kernel: Unsupported",
-            "nothing was done",
-        ],
+        &["  3. refused by the kernel: WrongState", "nothing was done"],
     )?;
     let answer = console.expect(
         "two",

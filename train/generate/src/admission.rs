@@ -3,7 +3,7 @@
 use proviso_abi::outcome::Reason;
 use proviso_abi::{Action, Bytes, Plan, System};
 use proviso_kernel_core::admit::admit;
-use proviso_kernel_core::view::{OPERATOR, Principal, ProcessView, ProgramView, View};
+use proviso_kernel_core::view::{FilesView, OPERATOR, Principal, ProcessView, ProgramView, View};
 
 /// Every process and program that a scenario has, small and with room to spare:
 /// what is judged is the plan's form, not whether there is memory for it.
@@ -40,6 +40,7 @@ fn view(system: &System) -> View {
         closed: Vec::new(),
         history: Vec::new(),
         is_agent_there: true,
+        files: FilesView::There { home: None },
     }
 }
 

@@ -13,6 +13,7 @@ use proviso_abi::{Action, List};
 use crate::parse::{self, Processes};
 use crate::suggest;
 
+mod files;
 mod session;
 mod standing;
 
@@ -130,6 +131,10 @@ commands! {
     "explain" "[PROCESSES]" "shows what is known about why something is as it is" PROCESSES, standing::explain;
     "search" "WORDS" "searches the log" "Lines with all the words; case does not count.", standing::search;
     "devices" "" "shows the devices of the machine" "", |words| list(words, ListWhat::Devices);
+    "ls" "[FOLDER]" "shows what is in a folder" "", files::list;
+    "cat" "FILE" "shows a file" "Its beginning, if it is long.", files::read;
+    "write" "FILE TEXT" "writes a file, in place of what was there" files::PATHS, files::write;
+    "rm" "FILE" "deletes a file" "/undo brings it back, as long as it remembers.", files::delete;
     "undo" "[COUNT]" "takes back your last changes" "", standing::undo;
     "audit" "[LINES|export]" "shows what was asked, decided and done"
         "/audit export sends the whole record to the agent, which writes it to a file;\nllm-agent audit verify FILE checks it.", session::audit;

@@ -4,13 +4,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
 
-use proviso_abi::Effect;
 use proviso_abi::audit::AuditRecord;
 use proviso_abi::console::UserInfo;
 use proviso_abi::describe::{OneLine, RuleWords};
+use proviso_abi::files::{FileEntry, Harmless};
 use proviso_abi::outcome::{MemoryReport, ProcessDetail, StatusReport};
 use proviso_abi::report::{Device, EndpointReport, Evidence, RuleReport};
 use proviso_abi::snapshot::{LogLine, ProcessInfo};
+use proviso_abi::{Bytes, Effect};
 
 use crate::duration;
 use crate::table::{Side, Table};
@@ -39,6 +40,9 @@ pub fn render(effect: &Effect) -> String {
         Effect::Audit(list) if list.is_empty() => "  nothing is on record\n".into(),
         Effect::Audit(list) => audit(list),
         Effect::Users(list) => users(list),
+        Effect::File { path, text, bytes } => file(path, text, *bytes),
+        Effect::Files { entries, .. } if entries.is_empty() => "  nothing is in it\n".into(),
+        Effect::Files { entries, more, .. } => files(entries, *more),
         // One line each, in the words that the kernel's log has too.
         _ => format!("{effect}\n"),
     }
@@ -277,6 +281,39 @@ fn endpoints(list: &[EndpointReport]) -> String {
         ]);
     }
     table.render()
+}
+
+/// What is in a file, a line under the other: it is data, whatever it says.
+fn file(path: &str, text: &str, bytes: u64) -> String {
+    let mut shown = String::new();
+    for line in Harmless(text).to_string().lines() {
+        shown.push_str(&format!("  | {line}\n"));
+    }
+    let left = bytes.saturating_sub(text.len() as u64);
+    let rest = match left {
+        0 => String::new(),
+        _ => format!(", of which {} are not shown", Bytes(left)),
+    };
+    format!("{}, {}{rest}\n{shown}", OneLine(path), Bytes(bytes))
+}
+
+fn files(entries: &[FileEntry], more: u32) -> String {
+    let mut table = Table::bare(&[Side::Right, Side::Left]);
+    for entry in entries {
+        let (size, name) = match entry.bytes {
+            Some(bytes) => (
+                Bytes(bytes).to_string(),
+                format!("{}", OneLine(&entry.name)),
+            ),
+            None => ("folder".into(), format!("{}/", OneLine(&entry.name))),
+        };
+        table.row([size, name]);
+    }
+    let mut text = table.render();
+    if more > 0 {
+        text.push_str(&format!("  and {more} more\n"));
+    }
+    text
 }
 
 fn devices(list: &[Device]) -> String {

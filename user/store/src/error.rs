@@ -12,10 +12,8 @@ use crate::store::MAX_FILE;
 pub enum StoreError {
     /// There is no such file, or no file in such a folder.
     NotFound,
-    /// The path is none: see [`check_path`](crate::check_path).
+    /// The name is none.
     BadPath,
-    /// A folder where a file is meant, or the other way round.
-    WrongKind,
     /// More than [`MAX_FILE`] bytes.
     TooLarge,
     /// The disk is full.
@@ -30,8 +28,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotFound => "there is no such file",
-            Self::BadPath => "that is no path; one looks like /notes/todo.txt",
-            Self::WrongKind => "a folder is no file, and a file no folder",
+            Self::BadPath => "that is no name",
             Self::TooLarge => return write!(f, "a file has at most {MAX_FILE} bytes"),
             Self::Full => "the disk is full; delete something first",
             Self::Corrupt => "what is on the disk is no store of files",

@@ -6,24 +6,29 @@
 //! beside what is there and becomes valid with its last write, and a checksum
 //! stands beside everything.
 //!
-//! What is promised: once [`Store::write`] or [`Store::delete`] has returned, its
-//! effect is there after any power cut; a change that a cut interrupts has
-//! happened whole or not at all; nothing on a disk makes the store panic. What is
-//! not: anything about a disk that says "flushed" before it is.
+//! A [`Service`] carries out upon it what the kernel and programs ask.
+//!
+//! What is promised: once [`Store::change`] has returned, its effect is there after
+//! any power cut; a change that a cut interrupts has happened whole or not at all;
+//! nothing on a disk makes the store panic. What is not: anything about a disk that
+//! says "flushed" before it is.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod cache;
 mod disk;
 mod error;
 mod format;
 mod key;
 mod pages;
 mod path;
+mod service;
 mod store;
 
+pub use cache::Cache;
 pub use disk::{Disk, DiskError, SECTOR};
 pub use error::StoreError;
-pub use path::{MAX_PATH, check as check_path};
-pub use store::{Entry, MAX_FILE, Store};
+pub use service::{Service, USER_BYTES, USER_FILES};
+pub use store::{MAX_FILE, MAX_FILES, MAX_NAME, Store};

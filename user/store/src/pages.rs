@@ -12,7 +12,13 @@ use ekv::flash::{Flash, PageID};
 use crate::disk::{Disk, DiskError, SECTOR};
 
 /// The pages of a disk: all of it but the last sector.
-pub struct Pages<D>(pub D);
+pub struct Pages<D> {
+    /// The disk.
+    pub disk: D,
+    /// Whether what is written need not come to rest in order, because a cut only
+    /// means that all is begun anew: while a store is made.
+    pub is_new: bool,
+}
 
 impl<D: Disk> Pages<D> {
     fn sector(page: PageID, offset: usize) -> u64 {
@@ -28,14 +34,14 @@ impl<D: Disk> Flash for Pages<D> {
     type Error = DiskError;
 
     fn page_count(&self) -> usize {
-        let pages = self.0.sectors().saturating_sub(1) / (PAGE_SIZE / SECTOR) as u64;
+        let pages = self.disk.sectors().saturating_sub(1) / (PAGE_SIZE / SECTOR) as u64;
         usize::try_from(pages).map_or(MAX_PAGE_COUNT, |pages| pages.min(MAX_PAGE_COUNT))
     }
 
     async fn erase(&mut self, page: PageID) -> Result<(), DiskError> {
-        self.0
-            .write(Self::sector(page, 0), &[ERASE_VALUE; PAGE_SIZE])?;
-        self.0.flush()
+        let sector = Self::sector(page, 0);
+        self.disk.write(sector, &[ERASE_VALUE; PAGE_SIZE])?;
+        self.settle()
     }
 
     async fn read(
@@ -55,12 +61,19 @@ impl<D: Disk> Flash for Pages<D> {
         let (mut sectors, within) = self.around(page, offset, data.len())?;
         let place = sectors.get_mut(within..within.saturating_add(data.len()));
         place.ok_or(DiskError)?.copy_from_slice(data);
-        self.0.write(Self::sector(page, offset), &sectors)?;
-        self.0.flush()
+        self.disk.write(Self::sector(page, offset), &sectors)?;
+        self.settle()
     }
 }
 
 impl<D: Disk> Pages<D> {
+    fn settle(&mut self) -> Result<(), DiskError> {
+        match self.is_new {
+            true => Ok(()),
+            false => self.disk.flush(),
+        }
+    }
+
     /// The sectors around some bytes of a page, and where in them the bytes begin.
     fn around(
         &mut self,
@@ -71,7 +84,7 @@ impl<D: Disk> Pages<D> {
         let within = offset % SECTOR;
         let end = within.saturating_add(count).next_multiple_of(SECTOR);
         let mut sectors = vec![0; end];
-        self.0.read(Self::sector(page, offset), &mut sectors)?;
+        self.disk.read(Self::sector(page, offset), &mut sectors)?;
         Ok((sectors, within))
     }
 }

@@ -1,5 +1,6 @@
 //! The store: whole files under paths.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,23 +17,20 @@ use crate::error::StoreError;
 use crate::format;
 use crate::key;
 use crate::pages::Pages;
-use crate::path;
 
 /// The most bytes of a file.
 pub const MAX_FILE: usize = 1 << 20;
 
-/// What stands in a folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
-    /// Its name, without the folder.
-    pub name: String,
-    /// Its size in bytes; none for a folder.
-    pub bytes: Option<usize>,
-}
+/// The most files.
+pub const MAX_FILES: usize = 4096;
+/// The most bytes of a name.
+pub const MAX_NAME: usize = 128;
 
 /// Files on a disk. Folders are there as long as there is a file in them.
 pub struct Store<D: Disk> {
     pieces: Database<Pages<D>, NoopRawMutex>,
+    /// The sizes of all files, as on the disk.
+    sizes: BTreeMap<String, usize>,
 }
 
 impl<D: Disk> Store<D> {
@@ -49,159 +47,123 @@ impl<D: Disk> Store<D> {
         }
         let mut config = Config::default();
         config.random_seed = seed;
-        let pieces = Database::new(Pages(disk), config);
+        let pages = Pages {
+            disk,
+            is_new: blank,
+        };
+        let pieces = Database::new(pages, config);
         if blank {
             now(pieces.format())??;
-            format::end(&mut now(pieces.lock_flash())?.0)?;
+            let mut pages = now(pieces.lock_flash())?;
+            pages.is_new = false;
+            format::end(&mut pages.disk)?;
         }
         now(pieces.mount())??;
-        Ok(Self { pieces })
+        let mut store = Self {
+            pieces,
+            sizes: BTreeMap::new(),
+        };
+        store.measure()?;
+        Ok(store)
+    }
+
+    /// Finds all files.
+    fn measure(&mut self) -> Result<(), StoreError> {
+        let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+        self.each_piece("", |path, _, piece| {
+            let size = match sizes.get_mut(path) {
+                Some(size) => size,
+                None => sizes.entry(path.into()).or_default(),
+            };
+            *size = size.saturating_add(piece.len());
+            true
+        })?;
+        self.sizes = sizes;
+        Ok(())
+    }
+
+    /// Every file and its size, by path.
+    pub fn files(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.sizes.iter().map(|(path, size)| (path.as_str(), *size))
+    }
+
+    /// The size of a file; none if there is none.
+    #[must_use]
+    pub fn size(&self, path: &str) -> Option<usize> {
+        self.sizes.get(path).copied()
     }
 
     /// A whole file.
     ///
     /// # Errors
-    /// When there is none, it is a folder, or the disk fails.
+    /// When there is none, or the disk fails.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, StoreError> {
-        path::check(path)?;
-        let mut content = None;
+        let size = self.size(path).ok_or(StoreError::NotFound)?;
+        let mut content = Vec::with_capacity(size);
         self.each_piece(path, |found, _, piece| {
             if found == path {
-                let content: &mut Vec<u8> = content.get_or_insert_default();
                 content.extend_from_slice(piece);
             }
-            found == path && content.as_ref().is_none_or(|it| it.len() <= MAX_FILE)
+            found == path && content.len() <= size
         })?;
-        match content {
-            Some(content) if content.len() <= MAX_FILE => Ok(content),
-            Some(_) => Err(StoreError::TooLarge),
-            None if self.is_folder(path)? => Err(StoreError::WrongKind),
-            None => Err(StoreError::NotFound),
+        match content.len() == size {
+            true => Ok(content),
+            false => Err(StoreError::Corrupt),
         }
     }
 
-    /// Writes a file, in place of what was there.
+    /// Writes files, and deletes those without content: all of it or nothing.
+    /// A name may be any text of at most [`MAX_NAME`] bytes without a zero byte.
     ///
     /// # Errors
-    /// When it is too large or does not fit, the path is a folder or below a file,
-    /// or the disk fails.
-    pub fn write(&mut self, path: &str, content: &[u8]) -> Result<(), StoreError> {
-        path::check(path)?;
-        if content.len() > MAX_FILE {
-            return Err(StoreError::TooLarge);
-        }
-        if self.is_folder(path)? {
-            return Err(StoreError::WrongKind);
-        }
-        for folder in path::folders(path) {
-            if self.pieces_of(folder)? > 0 {
-                return Err(StoreError::WrongKind);
+    /// When something is too large or does not fit: then nothing was changed. When
+    /// the disk fails: then it must be opened again.
+    pub fn change(
+        &mut self,
+        changes: &BTreeMap<String, Option<Vec<u8>>>,
+    ) -> Result<(), StoreError> {
+        for (name, content) in changes {
+            if name.len() > MAX_NAME || name.contains('\0') {
+                return Err(StoreError::BadPath);
+            }
+            if content.as_ref().is_some_and(|it| it.len() > MAX_FILE) {
+                return Err(StoreError::TooLarge);
             }
         }
-        let old = self.pieces_of(path)?;
-        // An empty file is one empty piece.
-        let first = content
-            .get(..content.len().min(MAX_VALUE_SIZE))
-            .unwrap_or_default();
-        let rest = content.get(first.len()..).unwrap_or_default();
-        let pieces = core::iter::once(first).chain(rest.chunks(MAX_VALUE_SIZE));
+        let added = changes.iter().filter(|(_, content)| content.is_some());
+        if self.sizes.len().saturating_add(added.count()) > MAX_FILES {
+            return Err(StoreError::Full);
+        }
+        // The keys of a transaction must come in order, as those of the map do.
         now(async {
             let mut change = self.pieces.write_transaction().await;
-            let mut next = 0;
-            for piece in pieces {
-                change.write(&key::piece(path, next), piece).await?;
-                next = next.saturating_add(1);
-            }
-            for number in next..old {
-                change.delete(&key::piece(path, number)).await?;
-            }
-            Ok(change.commit().await?)
-        })?
-    }
-
-    /// Deletes a file.
-    ///
-    /// # Errors
-    /// When there is none, it is a folder, or the disk fails.
-    pub fn delete(&mut self, path: &str) -> Result<(), StoreError> {
-        path::check(path)?;
-        let count = self.pieces_of(path)?;
-        if count == 0 {
-            return Err(if self.is_folder(path)? {
-                StoreError::WrongKind
-            } else {
-                StoreError::NotFound
-            });
-        }
-        now(async {
-            let mut change = self.pieces.write_transaction().await;
-            for number in 0..count {
-                change.delete(&key::piece(path, number)).await?;
-            }
-            Ok(change.commit().await?)
-        })?
-    }
-
-    /// What stands in a folder, by name.
-    ///
-    /// # Errors
-    /// When nothing does and it is not the root, or the disk fails.
-    pub fn list(&self, folder: &str) -> Result<Vec<Entry>, StoreError> {
-        path::check(folder)?;
-        let inside = path::inside(folder);
-        let mut entries: Vec<Entry> = Vec::new();
-        self.each_piece(&inside, |found, _, piece| {
-            let Some(below) = found.strip_prefix(inside.as_str()) else {
-                return false;
-            };
-            let (name, bytes) = match below.split_once('/') {
-                Some((name, _)) => (name, None),
-                None => (below, Some(piece.len())),
-            };
-            match entries.iter_mut().find(|entry| entry.name == name) {
-                Some(entry) => {
-                    entry.bytes = entry
-                        .bytes
-                        .zip(bytes)
-                        .map(|(sum, one)| sum.saturating_add(one));
+            for (name, content) in changes {
+                let pieces = content.as_deref().map(pieces).into_iter().flatten();
+                let mut next = 0;
+                for piece in pieces {
+                    change.write(&key::piece(name, next), piece).await?;
+                    next = next.saturating_add(1);
                 }
-                None => entries.push(Entry {
-                    name: name.into(),
-                    bytes,
-                }),
+                for number in next..self.pieces_of(name) {
+                    change.delete(&key::piece(name, number)).await?;
+                }
             }
-            true
-        })?;
-        if entries.is_empty() && folder != "/" {
-            return Err(if self.pieces_of(folder)? > 0 {
-                StoreError::WrongKind
-            } else {
-                StoreError::NotFound
-            });
+            Ok::<(), StoreError>(change.commit().await?)
+        })??;
+        for (name, content) in changes {
+            match content {
+                Some(content) => self.sizes.insert(name.clone(), content.len()),
+                None => self.sizes.remove(name),
+            };
         }
-        entries.sort_unstable();
-        Ok(entries)
+        Ok(())
     }
 
-    /// How many pieces the file has; none if there is no such file.
-    fn pieces_of(&self, path: &str) -> Result<u16, StoreError> {
-        let mut count: u16 = 0;
-        self.each_piece(path, |found, _, _| {
-            let more = found == path;
-            count = count.saturating_add(u16::from(more));
-            more
-        })?;
-        Ok(count)
-    }
-
-    fn is_folder(&self, path: &str) -> Result<bool, StoreError> {
-        let inside = path::inside(path);
-        let mut found_one = path == "/";
-        self.each_piece(&inside, |found, _, _| {
-            found_one = found_one || found.starts_with(inside.as_str());
-            false
-        })?;
-        Ok(found_one)
+    /// How many pieces the file has on the disk; none if there is no such file.
+    fn pieces_of(&self, name: &str) -> u16 {
+        let count = |size: usize| size.div_ceil(MAX_VALUE_SIZE).max(1);
+        let count = self.size(name).map_or(0, count);
+        u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     /// Shows the pieces from `from` on, by path and number, until told to stop.
@@ -225,6 +187,12 @@ impl<D: Disk> Store<D> {
             Ok(())
         })?
     }
+}
+
+/// A content in pieces; an empty one is one empty piece.
+fn pieces(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (first, rest) = content.split_at(content.len().min(MAX_VALUE_SIZE));
+    core::iter::once(first).chain(rest.chunks(MAX_VALUE_SIZE))
 }
 
 /// The result of something that never waits: a disk here answers before it returns.

@@ -5,100 +5,24 @@
     reason = "what fails in a test shall panic"
 )]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::rc::Rc;
+mod memory;
 
+use std::collections::BTreeMap;
+
+use memory::Memory;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRng, TestRunner};
-use proviso_store::{Disk, DiskError, Entry, MAX_FILE, SECTOR, Store, StoreError};
-
-/// What is left of a disk when the power goes.
-#[derive(Debug, Default)]
-struct Platter {
-    bytes: Vec<u8>,
-    /// Written, but not flushed: a cut may lose any of it.
-    cached: Vec<(usize, Vec<u8>)>,
-    /// Sectors until the power goes.
-    left: Option<usize>,
-}
-
-/// A disk in memory whose power can go. A clone is another plug of the same disk.
-#[derive(Debug, Clone, Default)]
-struct Memory(Rc<RefCell<Platter>>);
-
-impl Memory {
-    fn blank(bytes: usize) -> Self {
-        let disk = Self::default();
-        disk.0.borrow_mut().bytes = vec![0; bytes];
-        disk
-    }
-
-    /// The power goes when so many more sectors are written.
-    fn cut_after(&self, sectors: usize) {
-        self.0.borrow_mut().left = Some(sectors);
-    }
-
-    /// The power comes back. Of what was not flushed, what `keeps` chooses is there.
-    fn restart(&self, mut keeps: impl FnMut() -> bool) {
-        let mut platter = self.0.borrow_mut();
-        platter.left = None;
-        for (at, sector) in std::mem::take(&mut platter.cached) {
-            if keeps() {
-                platter.bytes[at..at + SECTOR].copy_from_slice(&sector);
-            }
-        }
-    }
-}
-
-impl Disk for Memory {
-    fn sectors(&self) -> u64 {
-        (self.0.borrow().bytes.len() / SECTOR) as u64
-    }
-
-    fn read(&mut self, sector: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-        let platter = self.0.borrow();
-        let start = sector as usize * SECTOR;
-        let range = start..start + buffer.len();
-        buffer.copy_from_slice(platter.bytes.get(range).ok_or(DiskError)?);
-        for (at, cached) in &platter.cached {
-            if let Some(offset) = at.checked_sub(start).filter(|it| *it < buffer.len()) {
-                buffer[offset..offset + SECTOR].copy_from_slice(cached);
-            }
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, sector: u64, data: &[u8]) -> Result<(), DiskError> {
-        let mut platter = self.0.borrow_mut();
-        let start = sector as usize * SECTOR;
-        if start + data.len() > platter.bytes.len() {
-            return Err(DiskError);
-        }
-        for (index, one) in data.chunks(SECTOR).enumerate() {
-            match &mut platter.left {
-                Some(0) => return Err(DiskError),
-                Some(left) => *left -= 1,
-                None => {}
-            }
-            platter.cached.push((start + index * SECTOR, one.to_vec()));
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), DiskError> {
-        let mut platter = self.0.borrow_mut();
-        if platter.left == Some(0) {
-            return Err(DiskError);
-        }
-        for (at, sector) in std::mem::take(&mut platter.cached) {
-            platter.bytes[at..at + SECTOR].copy_from_slice(&sector);
-        }
-        Ok(())
-    }
-}
+use proviso_store::{MAX_FILE, Store, StoreError};
 
 const SMALL: usize = 64 * 4096;
+
+fn write(store: &mut Store<Memory>, path: &str, content: &[u8]) -> Result<(), StoreError> {
+    store.change(&BTreeMap::from([(path.into(), Some(content.to_vec()))]))
+}
+
+fn delete(store: &mut Store<Memory>, path: &str) -> Result<(), StoreError> {
+    store.change(&BTreeMap::from([(path.into(), None)]))
+}
 
 /// Something to do to a store.
 #[derive(Debug, Clone)]
@@ -131,14 +55,13 @@ fn apply(store: &mut Store<Memory>, files: &mut Files, step: &Step, turn: usize)
     match *step {
         Step::Write(path, size) => {
             let content = content(size, turn);
-            let done = store.write(PATHS[path], &content);
+            let done = write(store, PATHS[path], &content);
             files.insert(PATHS[path], content);
             done.is_ok()
         }
         Step::Delete(path) => {
-            let there = files.remove(PATHS[path]).is_some();
-            let done = store.delete(PATHS[path]);
-            done.is_ok() || (!there && done == Err(StoreError::NotFound))
+            files.remove(PATHS[path]);
+            delete(store, PATHS[path]).is_ok()
         }
     }
 }
@@ -184,7 +107,7 @@ fn survive(steps: &[Step], cut: usize, keep: &[bool]) {
         "neither before nor after"
     );
     // And it goes on.
-    store.write("/alive", b"yes").unwrap();
+    write(&mut store, "/alive", b"yes").unwrap();
     assert_eq!(store.read("/alive").unwrap(), b"yes");
 }
 
@@ -223,62 +146,51 @@ fn a_cut_at_each_single_write_of_a_new_and_an_old_file() {
 }
 
 #[test]
-fn files_are_kept_listed_and_deleted() {
+fn files_change_together() {
     let disk = Memory::blank(SMALL);
     let mut store = Store::open(disk.clone(), 1).unwrap();
-    store.write("/notes/todo.txt", b"ship it").unwrap();
-    store.write("/motd", b"").unwrap();
-    store.write("/notes/todo.txt", b"shipped").unwrap();
+    write(&mut store, "/b", b"old").unwrap();
+    let changes = [
+        ("/a", Some(content(9000, 1))),
+        ("/b", None),
+        ("\u{1}x", Some(vec![])),
+    ];
+    let changes = changes.map(|(path, content)| (path.to_string(), content));
+    store.change(&BTreeMap::from(changes)).unwrap();
     drop(store);
-    let mut store = Store::open(disk, 2).unwrap();
-    assert_eq!(store.read("/notes/todo.txt").unwrap(), b"shipped");
-    let entry = |name: &str, bytes| Entry {
-        name: name.into(),
-        bytes,
-    };
-    assert_eq!(
-        store.list("/").unwrap(),
-        [entry("motd", Some(0)), entry("notes", None)]
-    );
-    assert_eq!(store.list("/notes").unwrap(), [entry("todo.txt", Some(7))]);
-    assert_eq!(store.delete("/notes"), Err(StoreError::WrongKind));
-    store.delete("/notes/todo.txt").unwrap();
-    assert_eq!(store.read("/notes/todo.txt"), Err(StoreError::NotFound));
-    assert_eq!(store.list("/notes"), Err(StoreError::NotFound));
+    let store = Store::open(disk, 2).unwrap();
+    assert!(store.files().eq([("\u{1}x", 0), ("/a", 9000)]));
+    assert_eq!(store.read("/a").unwrap(), content(9000, 1));
+    assert_eq!(store.read("/b"), Err(StoreError::NotFound));
 }
 
 #[test]
 fn what_cannot_be_is_refused_and_changes_nothing() {
     let mut store = Store::open(Memory::blank(SMALL), 3).unwrap();
-    store.write("/folder/file", b"x").unwrap();
-    for (path, error) in [
-        ("/folder", StoreError::WrongKind),
-        ("/folder/file/below", StoreError::WrongKind),
-        ("/", StoreError::WrongKind),
-        ("folder", StoreError::BadPath),
-        ("/../etc", StoreError::BadPath),
-        ("/a\0b", StoreError::BadPath),
-    ] {
-        assert_eq!(store.write(path, b"y"), Err(error), "{path:?}");
+    write(&mut store, "/file", b"x").unwrap();
+    for path in ["/a\0b", &"x".repeat(129)] {
+        assert_eq!(write(&mut store, path, b"y"), Err(StoreError::BadPath));
     }
-    assert_eq!(store.read("/folder"), Err(StoreError::WrongKind));
-    assert_eq!(store.delete("/nowhere"), Err(StoreError::NotFound));
-    let large = vec![0; MAX_FILE + 1];
-    assert_eq!(store.write("/large", &large), Err(StoreError::TooLarge));
-    assert_eq!(store.list("/").unwrap().len(), 1);
-    assert_eq!(store.read("/folder/file").unwrap(), b"x");
+    let large = BTreeMap::from([
+        ("/file".into(), None),
+        ("/large".into(), Some(vec![0; MAX_FILE + 1])),
+    ]);
+    assert_eq!(store.change(&large), Err(StoreError::TooLarge));
+    assert_eq!(store.read("/nowhere"), Err(StoreError::NotFound));
+    assert!(store.files().eq([("/file", 1)]));
 }
 
 #[test]
 fn a_full_disk_says_so_and_keeps_what_it_has() {
     let mut store = Store::open(Memory::blank(SMALL), 3).unwrap();
-    store.write("/first", &content(3000, 1)).unwrap();
-    let fill = (0..100).map(|turn| store.write(&format!("/fill-{turn}"), &content(9000, turn)));
+    write(&mut store, "/first", &content(3000, 1)).unwrap();
+    let fill =
+        (0..100).map(|turn| write(&mut store, &format!("/fill-{turn}"), &content(9000, turn)));
     let refused: Vec<_> = fill.filter_map(Result::err).collect();
     assert!(!refused.is_empty() && refused.iter().all(|error| *error == StoreError::Full));
     assert_eq!(store.read("/first").unwrap(), content(3000, 1));
-    store.delete("/fill-0").unwrap();
-    store.write("/first", b"small").unwrap();
+    delete(&mut store, "/fill-0").unwrap();
+    write(&mut store, "/first", b"small").unwrap();
     assert_eq!(store.read("/first").unwrap(), b"small");
 }
 
@@ -306,7 +218,7 @@ proptest! {
         if formatted {
             let mut store = Store::open(disk.clone(), 1).unwrap();
             for (turn, path) in PATHS.iter().enumerate() {
-                store.write(path, &content(2000, turn)).unwrap();
+                write(&mut store, path, &content(2000, turn)).unwrap();
             }
         }
         for (at, byte) in garbage {
@@ -317,8 +229,7 @@ proptest! {
         if let Ok(mut store) = Store::open(disk, 2) {
             for path in PATHS {
                 let _ = store.read(path);
-                let _ = store.write(path, b"again");
-                let _ = store.list("/");
+                let _ = write(&mut store, path, b"again");
             }
         }
     }

@@ -23,6 +23,7 @@ const LISTS: &[ListWhat] = &[
     ListWhat::Processes,
     ListWhat::Programs,
     ListWhat::Memory,
+    ListWhat::Files,
     ListWhat::Rules,
     ListWhat::Endpoints,
     ListWhat::Devices,
@@ -124,17 +125,13 @@ pub fn check_action(action: &Action, rest: &[Action]) -> Judged<()> {
 
 fn check_support(action: &Action) -> Judged<()> {
     match action {
-        Action::ReadFile { .. } | Action::WriteFile { .. } | Action::DeleteFile { .. } => {
-            refuse_files()
-        }
-        Action::List {
-            what: ListWhat::Files,
-            ..
-        }
-        | Action::Search {
+        Action::Search {
             r#where: Some(SearchWhere::Files),
             ..
-        } => refuse_files(),
+        } => refuse(
+            Unsupported,
+            format_args!("what is in files is not searched; list them, and read one"),
+        ),
         Action::Search {
             r#where: Some(SearchWhere::Docs),
             ..
@@ -153,16 +150,6 @@ pub fn refuse_kind<T>(kind: ActionKind) -> Judged<T> {
     refuse(
         Unsupported,
         format_args!("this kernel does not do {kind} yet; /help shows what it does"),
-    )
-}
-
-/// Files come with the store service, which is not there.
-fn refuse_files<T>() -> Judged<T> {
-    refuse(
-        Unsupported,
-        format_args!(
-            "this machine has no store, so there are no files; programs keep what they need in memory"
-        ),
     )
 }
 

@@ -155,6 +155,10 @@ impl<'a> Judge<'a> {
             Operation::ClearRule(id) if !self.ledger.rules.contains(id) => Ok(None),
             Operation::ClearRule(id) => self.clear_rule(*id).map(Some),
             Operation::SetRule(rule) => self.set_rule(rule.clone()).map(Some),
+            // Whether the files are still as they were left, the store says.
+            Operation::RestoreFiles(_) => self
+                .path(ActionKind::List, None)
+                .map(|_| Some(operation.clone())),
             other => Ok(Some(other.clone())),
         }
     }

@@ -1,7 +1,9 @@
 //! What the trace says of a running system, and to whom.
 
 use proviso_abi::Effect;
-use proviso_abi::syscall::{Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_TRACE, Syscall};
+use proviso_abi::syscall::{
+    Error, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_IDENTITY, OBSERVE_TRACE, Syscall,
+};
 use proviso_abi::trace::{Batch, Counters, TraceKind};
 use proviso_abi::wire::{MAX_FRAME, ToAgent, ToKernel};
 
@@ -127,7 +129,8 @@ fn the_busiest_are_shown_to_the_operator_and_it_leaves_no_record() {
 fn misuse_is_an_error() {
     let mut lab = Lab::new();
     for (arguments, error) in [
-        ([3, BUFFER, ROOM, 0], Error::Invalid),
+        ([4, BUFFER, ROOM, 0], Error::Invalid),
+        ([OBSERVE_IDENTITY, BUFFER, ROOM, 0], Error::NoSuchProcess),
         ([u64::MAX, BUFFER, ROOM, 0], Error::Invalid),
         ([OBSERVE_TRACE, BUFFER, 1, 0], Error::TooLong),
     ] {

@@ -2,13 +2,13 @@
 //! principal. An action or reason without its row does not compile.
 
 use proviso_abi::{ActionKind, Bytes, Reason, Text};
-use proviso_kernel_core::view::{Change, Operation, Principal, View};
+use proviso_kernel_core::view::{Change, FilesView, Operation, Principal, View};
 
 use crate::fixture::{M, judge_on, view};
 
 const ANN: u32 = 1;
 
-/// An action on the process `T`, and what comes of it for five: the operator on
+/// An action on the process `T`, or a file of its owner `O`, and what comes of it for five: the operator on
 /// another's process, a user on their own, a user on another's, a process on
 /// itself, a process on another. `+` is admitted, `P` not permitted, `U` not
 /// supported.
@@ -19,7 +19,7 @@ const fn row(kind: ActionKind) -> (&'static str, &'static str) {
         ActionKind::Inspect => (r#"{"action":"inspect","target":T}"#, "+++++"),
         ActionKind::Explain => (r#"{"action":"explain","target":T}"#, "+++++"),
         ActionKind::Search => (r#"{"action":"search","query":"x"}"#, "+++++"),
-        ActionKind::ReadFile => (r#"{"action":"read_file","path":"/x"}"#, "UUUUU"),
+        ActionKind::ReadFile => (r#"{"action":"read_file","path":"/users/O/x"}"#, "++P++"),
         ActionKind::Spawn => (r#"{"action":"spawn","program":"counter"}"#, "+++PP"),
         ActionKind::Scale => (
             r#"{"action":"scale","program":"counter","count":1}"#,
@@ -51,10 +51,10 @@ const fn row(kind: ActionKind) -> (&'static str, &'static str) {
         ActionKind::Disconnect => (r#"{"action":"disconnect","from":T,"to":S}"#, "++P+P"),
         ActionKind::Send => (r#"{"action":"send","to":T,"message":"x"}"#, "++P++"),
         ActionKind::WriteFile => (
-            r#"{"action":"write_file","path":"/x","content":"x"}"#,
-            "UUUUU",
+            r#"{"action":"write_file","path":"/users/O/x","content":"x"}"#,
+            "++PPP",
         ),
-        ActionKind::DeleteFile => (r#"{"action":"delete_file","path":"/x"}"#, "UUUUU"),
+        ActionKind::DeleteFile => (r#"{"action":"delete_file","path":"/users/O/x"}"#, "++PPP"),
         ActionKind::SetRule => (
             r#"{"action":"set_rule","when":"crash","target":T,"do":"restart"}"#,
             "+PPPP",
@@ -90,8 +90,15 @@ fn owned_by(owner: u32) -> View {
 }
 
 fn outcome(view: &View, principal: Principal, action: &str) -> char {
+    let owner = view.processes[2].owner;
     let action = action.replace(":T", ":4").replace(":S", ":6");
-    match judge_on(view, principal, &action) {
+    let action = action.replace("/O/", &format!("/{owner}/"));
+    let mut view = view.clone();
+    if let Principal::User(user) = principal {
+        let home = Some(Text::format(format_args!("/users/{user}")));
+        view.files = FilesView::There { home };
+    }
+    match judge_on(&view, principal, &action) {
         Ok(_) => '+',
         Err(rejections) => match rejections[0].reason {
             Reason::NotPermitted => 'P',
@@ -144,7 +151,10 @@ const fn example(reason: Reason) -> Option<(Principal, &'static str)> {
         Reason::TooMany => Some((operator, r#"{"action":"spawn","program":"hog","count":65}"#)),
         Reason::Stale => Some((Principal::Process(99), r#"{"action":"status"}"#)),
         Reason::WrongState => Some((operator, r#"{"action":"resume","target":4}"#)),
-        Reason::Unsupported => Some((operator, r#"{"action":"read_file","path":"/x"}"#)),
+        Reason::Unsupported => Some((
+            operator,
+            r#"{"action":"search","query":"x","where":"files"}"#,
+        )),
         Reason::NotUndoable => Some((operator, r#"{"action":"undo"}"#)),
         // Selectors and names mean all that fit; two readings are for the
         // planner to ask about.

@@ -6,7 +6,8 @@ use proviso_abi::value::{Bytes, Name, Pid};
 use proviso_abi::words::{Priority, State};
 use proviso_kernel_core::admit::admit;
 use proviso_kernel_core::view::{
-    OPERATOR as OPERATOR_ID, Operation, Principal, ProcessView, ProgramView, Verdict, View,
+    FilesView, OPERATOR as OPERATOR_ID, Operation, Principal, ProcessView, ProgramView, Verdict,
+    View,
 };
 
 pub const M: u64 = 1 << 20;
@@ -69,6 +70,7 @@ pub fn view() -> View {
         closed: Vec::new(),
         history: Vec::new(),
         is_agent_there: true,
+        files: FilesView::There { home: None },
     }
 }
 

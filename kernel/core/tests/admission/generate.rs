@@ -12,7 +12,7 @@ use proviso_abi::words::{
     ListWhat, Order, Policy, Priority, RankKey, RuleDo, RuleWhen, ShutdownMode, SortKey, State,
 };
 use proviso_abi::{Action, List, Plan, Text};
-use proviso_kernel_core::view::{Principal, ProcessView, ProgramView, View};
+use proviso_kernel_core::view::{FilesView, Principal, ProcessView, ProgramView, View};
 
 /// Numbers near those that exist, and strangers.
 fn pid() -> impl Strategy<Value = Pid> {
@@ -281,6 +281,7 @@ pub fn view() -> impl Strategy<Value = View> {
                 closed: vec![4],
                 history: Vec::new(),
                 is_agent_there: true,
+                files: FilesView::There { home: None },
             },
         )
 }
@@ -359,6 +360,7 @@ pub fn tight_view() -> impl Strategy<Value = View> {
             closed: Vec::new(),
             history: Vec::new(),
             is_agent_there: false,
+            files: FilesView::NoDisk,
         },
     )
 }

@@ -1,9 +1,9 @@
 //! What is rejected, with its reason and its sentence.
 
-use proviso_abi::ActionKind;
 use proviso_abi::value::{Bytes, Name, Percent};
+use proviso_abi::{ActionKind, Text};
 use proviso_kernel_core::admit::SUPPORTED;
-use proviso_kernel_core::view::Principal;
+use proviso_kernel_core::view::{FilesView, Operation, Principal};
 
 use crate::fixture::{M, OPERATOR, admitted_on, judge_on, process, rejected, rejected_on, view};
 
@@ -93,30 +93,70 @@ fn malformed() {
 
 #[test]
 fn unsupported() {
-    let files = [
-        r#"{"action":"read_file","path":"/x"}"#,
-        r#"{"action":"write_file","path":"/x","content":"x"}"#,
-        r#"{"action":"delete_file","path":"/x"}"#,
-        r#"{"action":"list","what":"files"}"#,
-        r#"{"action":"search","query":"x","where":"files"}"#,
-    ];
-    for action in files {
-        assert_eq!(
-            rejected(action),
-            [
-                "0 Unsupported: this machine has no store, so there are no files; programs keep what they need in memory"
-            ]
-        );
-    }
     check(&[(
         r#"{"action":"search","query":"x","where":"docs"}"#,
         "Unsupported: this machine has no documents; search the log or the history",
     )]);
+    check(&[(
+        r#"{"action":"search","query":"x","where":"files"}"#,
+        "Unsupported: what is in files is not searched; list them, and read one",
+    )]);
     assert_eq!(
-        3 + SUPPORTED.len(),
+        SUPPORTED.len(),
         ActionKind::ALL.len(),
-        "every other action is tried"
+        "every action is there"
     );
+}
+
+#[test]
+fn files_that_are_none_or_not_ones_own() {
+    let read = |path: &str| format!(r#"{{"action":"read_file","path":"{path}"}}"#);
+    for path in ["", "/", "x", "/a/../b", "//", "/a/", r"/a\u001b[2J"] {
+        let lines = rejected(&read(path));
+        assert!(lines[0].starts_with("0 Malformed: \""), "{lines:?}");
+        assert!(!lines[0].contains('\u{1b}'), "{lines:?}");
+    }
+    let mut view = view();
+    let home = Some(Text::cut("/users/ann"));
+    view.files = FilesView::There { home };
+    let ann = Principal::User(1);
+    for path in ["/x", "/users", "/users/anna/x", "/users/bob/x"] {
+        assert_eq!(
+            rejected_on(&view, ann, &read(path)),
+            [format!(
+                "0 NotPermitted: {path} is not among your files, which are below /users/ann"
+            )]
+        );
+    }
+    let list = r#"{"action":"list","what":"files"}"#;
+    assert_eq!(
+        admitted_on(&view, ann, list),
+        [Operation::ListFiles(Text::cut("/users/ann"))]
+    );
+    for (files, why) in [
+        (
+            FilesView::NoDisk,
+            "WrongState: this machine has no disk, so there are no files; start it with one",
+        ),
+        (
+            FilesView::Closed,
+            "NotPermitted: this process was disconnected from the store of files",
+        ),
+    ] {
+        view.files = files;
+        for action in [
+            read("/x").as_str(),
+            r#"{"action":"write_file","path":"/x","content":"x"}"#,
+            r#"{"action":"delete_file","path":"/x"}"#,
+            list,
+        ] {
+            assert_eq!(
+                rejected_on(&view, OPERATOR, action),
+                [format!("0 {why}")],
+                "{action}"
+            );
+        }
+    }
 }
 
 /// What the kernel proposes in the place of the only action.
@@ -480,7 +520,7 @@ fn every_action_of_a_plan_is_judged_and_what_is_rejected_leaves_no_trace() {
         r#"{"action":"spawn","program":"whale","count":4}"#,
         r#"{"action":"spawn","program":"whale","count":3}"#,
         r#"{"action":"kill","target":4}"#,
-        r#"{"action":"read_file","path":"/x"}"#,
+        r#"{"action":"read_file","path":"x"}"#,
     ];
     let lines = rejected(&plan.join(","));
     let starts: Vec<_> = lines
@@ -493,7 +533,7 @@ fn every_action_of_a_plan_is_judged_and_what_is_rejected_leaves_no_trace() {
             "0 NoSuchTarget",
             "1 Protected",
             "2 WouldExhaustMemory",
-            "5 Unsupported"
+            "5 Malformed"
         ]
     );
 }

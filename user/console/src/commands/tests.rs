@@ -86,6 +86,11 @@ fn every_command_says_what_its_plan_says() {
         ("/remember I work nights", "remember: I work nights"),
         ("/forget nights", "forget: nights"),
         ("/send echo  hello  you ", "send \"hello  you\" to echo"),
+        ("/ls", "show files"),
+        ("/ls /notes", "show files in /notes"),
+        ("/cat /notes/todo.txt", "show the file /notes/todo.txt"),
+        ("/write /a  two words ", "write 9 bytes to the file /a"),
+        ("/rm /a", "delete the file /a"),
         ("/shutdown", "shut the machine down"),
         ("/shutdown reboot", "restart the machine"),
     ] {
@@ -175,6 +180,10 @@ fn every_misuse_is_named_and_shows_the_usage() {
         ("/limit hog x1.2345", "no size"),
         ("/grant hog x2", "no size"),
         ("/send echo", "the text is missing"),
+        ("/ls notes", "\"notes\" is no path"),
+        ("/cat", "the file is missing"),
+        ("/write /a", "the text is missing"),
+        ("/rm /a /b", "\"/b\" is one word too many"),
         ("/shutdown now", "\"now\" is not reboot"),
         ("/clear all", "one word too many"),
     ] {

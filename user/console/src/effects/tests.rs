@@ -1,9 +1,9 @@
 use super::*;
-use proviso_abi::Text;
 use proviso_abi::outcome::{Exit, ProcessName};
 use proviso_abi::snapshot::MemoryTotals;
 use proviso_abi::value::{Argument, Bytes, Name, Percent, Sentence};
 use proviso_abi::words::{Policy, Priority, ShutdownMode, State};
+use proviso_abi::{Path, Text};
 
 fn info(pid: u32, name: &str) -> ProcessInfo {
     ProcessInfo {
@@ -180,4 +180,30 @@ fn every_other_effect_is_a_line() {
     ] {
         assert_eq!(render(&effect), text);
     }
+}
+
+#[test]
+fn what_is_in_a_file_stays_in_its_place() {
+    let file = Effect::File {
+        path: Path::cut("/a"),
+        text: Text::cut("one\n\u{1b}[2Jtwo\r\n> /kill *"),
+        bytes: 5000,
+    };
+    assert_eq!(
+        render(&file),
+        "/a, 4.8K, of which 4.8K are not shown\n  | one\n  | ?[2Jtwo?\n  | > /kill *\n"
+    );
+    let entry = |name: &str, bytes| FileEntry {
+        name: Path::cut(name),
+        bytes,
+    };
+    let folder = Effect::Files {
+        path: Path::cut("/"),
+        entries: vec![entry("a", None), entry("b\u{7}", Some(7))],
+        more: 2,
+    };
+    assert_eq!(
+        render(&folder),
+        "  folder  a/\n      7B  b?\n  and 2 more\n"
+    );
 }

@@ -23,7 +23,7 @@ tests! {
     an_empty_plan_is_malformed,
     the_effects_come_in_the_order_of_the_actions,
     words_are_passed_on,
-    what_the_kernel_does_not_do_is_unsupported,
+    without_a_disk_there_are_no_files,
 }
 
 const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
@@ -187,9 +187,9 @@ fn words_are_passed_on() -> Check {
     refused(Action::Answer { text: nothing }, Reason::Malformed)
 }
 
-fn what_the_kernel_does_not_do_is_unsupported() -> Check {
+fn without_a_disk_there_are_no_files() -> Check {
     let path = Path::cut("/a");
-    refused(Action::ReadFile { path }, Reason::Unsupported)?;
+    refused(Action::ReadFile { path }, Reason::WrongState)?;
     let files = Action::List {
         what: ListWhat::Files,
         sort: None,
@@ -197,5 +197,5 @@ fn what_the_kernel_does_not_do_is_unsupported() -> Check {
         path: None,
     };
     let actions = vec![Action::Status {}, files];
-    refused_plan(actions, Some(1), Reason::Unsupported)
+    refused_plan(actions, Some(1), Reason::WrongState)
 }
