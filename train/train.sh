@@ -1,12 +1,12 @@
 #!/bin/sh
 # From nothing to the model that Proviso ships: train/train.sh [OUT.gguf]
 #
-# One core, as many minutes as MINUTES says (70 unless told), about 4 GB of memory.
+# One core, as many minutes as MINUTES says (180 unless told), about 4 GB of memory.
 # Everything in between lies in target/train and is used again if it is there.
 set -eu
 cd "$(dirname "$0")/.."
 out=${1:-target/train/planner.gguf}
-minutes=${MINUTES:-70}
+minutes=${MINUTES:-180}
 layers=${LAYERS:-12}
 examples=${EXAMPLES:-300000}
 work=target/train
