@@ -140,6 +140,8 @@ struct Row {
 #[derive(Debug, Clone, PartialEq)]
 struct Picture {
     rows: BTreeMap<Pid, Row>,
+    /// The priorities of the dead, which a restart brings back.
+    dead: BTreeMap<Pid, Priority>,
     cuts: Vec<(Pid, Vec<Pid>)>,
     rules: Vec<RuleInfo>,
     scheduler: (Policy, u32),
@@ -159,9 +161,17 @@ impl Picture {
         };
         let mut rules: Vec<RuleInfo> = lab.kernel.rules.iter().cloned().collect();
         rules.sort_by_key(|rule| rule.id);
-        let closed = |pid| (pid, lab.kernel.relations.closed_to(pid));
+        let dead = lab.kernel.table.iter().filter(|one| !one.is_alive());
+        // A cut from somebody who is gone means nothing any more.
+        let lives = |pid: &Pid| living().any(|one| one.pid == *pid);
+        let closed = |pid| {
+            let mut closed = lab.kernel.relations.closed_to(pid);
+            closed.retain(lives);
+            (pid, closed)
+        };
         Self {
             rows: living().map(|one| (one.pid, row(one))).collect(),
+            dead: dead.map(|one| (one.pid, one.priority)).collect(),
             cuts: living().map(|one| closed(one.pid)).collect(),
             rules,
             scheduler: (lab.kernel.scheduler.policy(), lab.kernel.quantum_ms()),
@@ -172,6 +182,8 @@ impl Picture {
     fn without(&self, is_theirs: impl Fn(Pid, &Row) -> bool) -> Self {
         let is_kept = |pid: &Pid| self.rows.get(pid).is_some_and(|row| !is_theirs(*pid, row));
         let mut rest = self.clone();
+        // Old records are dropped when there are many.
+        rest.dead.clear();
         rest.rows.retain(|pid, _| is_kept(pid));
         // Whom their own may call is theirs to say as well; and a cut goes with
         // whoever it was from.
@@ -396,7 +408,9 @@ fn check_authority(
     prop_assert_eq!(after.without(&is_theirs), before.without(&is_theirs));
     for (pid, row) in after.rows.iter().filter(|(pid, row)| is_theirs(**pid, row)) {
         let old = before.rows.get(pid);
-        let most = old.map_or(Priority::Normal, |old| old.priority.max(Priority::Normal));
+        let had = old.map(|old| old.priority);
+        let had = had.or_else(|| before.dead.get(pid).copied());
+        let most = had.unwrap_or(Priority::Idle).max(Priority::Normal);
         prop_assert!(row.priority <= most, "{pid}: {row:?}");
         if let (Principal::Process(_), Some(old)) = (principal, old) {
             prop_assert!(row.limit <= old.limit.max(OWN_LIMIT), "{row:?}");
