@@ -7,8 +7,8 @@ use postcard::from_bytes;
 use proviso_abi::ipc::Identity;
 use proviso_abi::outcome::ExitRecord;
 use proviso_abi::syscall::{
-    Error, FOREVER, MAX_BUFFER, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_IDENTITY,
-    OBSERVE_TRACE, Request,
+    Error, FOREVER, MAX_BUFFER, OBSERVE_BUSIEST, OBSERVE_COUNTERS, OBSERVE_IDENTITY, OBSERVE_TRACE,
+    Request,
 };
 use proviso_abi::trace::{Batch, Counters};
 use proviso_abi::{Effect, Handle};
