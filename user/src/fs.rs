@@ -91,7 +91,8 @@ pub fn read(path: &str) -> Result<Vec<u8>, FsError> {
 }
 
 /// Writes a file, in place of what was there. More than [`MAX_CHUNK`] bytes go in
-/// several pieces, so that a power cut may leave only the first of them.
+/// several pieces, so that a power cut, or the end of the service, which is an error
+/// then, may leave only the first of them.
 ///
 /// # Errors
 /// As for [`read`], and when there is no room.
@@ -103,7 +104,7 @@ pub fn write(path: &str, content: &[u8]) -> Result<(), FsError> {
     ask(&FileCall::Write(path.clone(), first.to_vec()))?;
     let rest = content.get(first.len()..).unwrap_or_default();
     for piece in rest.chunks(MAX_CHUNK) {
-        ask(&FileCall::Append(path.clone(), piece.to_vec()))?;
+        attempt(&FileCall::Append(path.clone(), piece.to_vec()))?;
     }
     Ok(())
 }

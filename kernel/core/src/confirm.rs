@@ -226,6 +226,8 @@ fn title(pid: Pid, view: &View) -> String {
 /// The words of a sentence, in lower case.
 struct Words {
     list: Vec<String>,
+    /// What stands between blanks, as it was written but for marks around it.
+    tokens: Vec<String>,
     is_question: bool,
 }
 
@@ -240,6 +242,11 @@ impl Words {
                 .map(|word| word.trim_matches(['\'', '-']).to_lowercase())
                 .filter(|word| !word.is_empty())
                 .collect(),
+            tokens: sentence
+                .split_whitespace()
+                .map(|token| token.trim_matches(['"', '\'', ',', ';', ':', '!', '(', ')']))
+                .map(|token| String::from(token.trim_end_matches('.')))
+                .collect(),
             is_question: sentence.contains(['?', '？']),
         }
     }
@@ -253,6 +260,13 @@ impl Words {
     fn has(&self, word: &str) -> bool {
         let word = word.to_lowercase();
         self.list.contains(&word)
+    }
+
+    /// Whether this path stands there, whole, with or without the slash that it begins with.
+    fn has_path(&self, path: &str) -> bool {
+        let is_it =
+            |token: &String| token == path || Some(token.as_str()) == path.strip_prefix('/');
+        self.tokens.iter().any(is_it)
     }
 
     fn has_any(&self, words: &[&str]) -> bool {
@@ -281,8 +295,7 @@ impl Words {
                 ShutdownMode::Reboot => &["reboot"],
             }),
             (Action::DeleteFile { .. }, Operation::DeleteFile(path)) => {
-                let path = Self::of(path);
-                self.has_any(&["delete", "remove", "rm"]) && path.list.iter().all(|it| self.has(it))
+                self.has_any(&["delete", "remove", "rm"]) && self.has_path(path)
             }
             (Action::SetRule { .. }, Operation::SetRule(rule)) => {
                 self.has(&rule.r#do.to_string()) && self.names_target(&rule.target)
@@ -320,5 +333,35 @@ impl Words {
         self.list
             .iter()
             .any(|word| *word == name || word.strip_suffix('s') == Some(name.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Words;
+
+    #[test]
+    fn only_the_whole_path_names_a_file() {
+        for sentence in [
+            "delete /notes/todo.txt",
+            "Please remove \"/notes/todo.txt\", now",
+            "delete notes/todo.txt.",
+        ] {
+            assert!(
+                Words::of(sentence).has_path("/notes/todo.txt"),
+                "{sentence}"
+            );
+        }
+        let words = Words::of("delete /notes/todo.txt.old");
+        for path in [
+            "/notes/todo.txt",
+            "/todo.txt",
+            "/notes",
+            "/old/todo.txt",
+            "/+",
+            "/",
+        ] {
+            assert!(!words.has_path(path), "{path}");
+        }
     }
 }

@@ -135,6 +135,10 @@ impl<M: Machine> Kernel<M> {
                 principal: order.principal,
             },
         );
+        // Those that were given up have nothing pending any more.
+        let intents = &self.intents;
+        let waits = |id: &IntentId| intents.get(*id).is_some_and(|one| one.pending().is_some());
+        self.files.waiting.retain(waits);
         self.files.waiting.push_back(order.intent);
         self.offer_files(machine);
     }
@@ -248,7 +252,13 @@ impl<M: Machine> Kernel<M> {
 
     fn finish(&mut self, machine: &mut M, job: Job, reply: Option<FileReply>) {
         let Job::Plan(id) = job else {
-            if matches!(reply, Some(FileReply::Done(_))) {
+            // An answer is the last word: what cannot be taken back now never will be,
+            // and asking again would keep everybody else waiting.
+            if let Some(FileReply::Refused(_, error)) = &reply {
+                let line = format_args!("a change of files is not taken back: {error}");
+                self.say(machine, line);
+            }
+            if reply.is_some() {
                 self.files.debts.clear();
             }
             return;

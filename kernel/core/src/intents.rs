@@ -220,7 +220,13 @@ impl Intent {
         self.pending.as_ref()
     }
 
-    /// What the person was asked about; once, and nothing if they were not.
+    /// Whether a person was asked and has not answered.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.stage == Stage::Asked
+    }
+
+    /// What it waited with; once, and nothing if it did not.
     pub fn take_pending(&mut self) -> Option<Pending> {
         let pending = self.pending.take()?;
         self.stage = Stage::Decided;

@@ -85,6 +85,9 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<(), Error> {
         let begin = machine.now_ns();
         let intent = self.intents.own_mut(id, pid).ok_or(Error::NoSuchIntent)?;
+        if !intent.is_asked() {
+            return Err(Error::Invalid);
+        }
         let pending = intent.take_pending().ok_or(Error::Invalid)?;
         let order = Order {
             principal: self.principal(pid),

@@ -364,7 +364,17 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<Flow, Stop> {
         let envelope = self.envelope(machine, pid, envelope)?;
         let message = Message::new(words, &envelope, 0)?;
-        self.reply(machine, pid, message)??;
+        let life = |kernel: &Self| {
+            let process = kernel.table.get(pid).filter(|process| process.is_alive());
+            process.map(|process| process.restarts)
+        };
+        let before = life(self);
+        let answered = self.reply(machine, pid, message)?;
+        if life(self) != before {
+            // The answer was to the kernel, whose plan ended or restarted the caller.
+            return Ok(Flow::Settled);
+        }
+        answered?;
         let event = self.begin_receive(machine, pid, at.object, message)?;
         Ok(Flow::Wait(event, envelope.timeout_ns))
     }

@@ -217,8 +217,8 @@ impl<'a, D: Disk> Layer<'a, D> {
             }
             FileStep::Undo(number) => {
                 let before = self.inverse(*number)?.ok_or(FileError::NoChange)?;
+                // Kept until the kernel has forgotten the change: this may be taken back.
                 self.take_back(before, true)?;
-                self.changes.insert(inverse_name(*number), None);
                 Ok(FileResult::Undone)
             }
             FileStep::Revert(number) => {
@@ -379,6 +379,7 @@ impl<'a, D: Disk> Layer<'a, D> {
     }
 
     fn take_back(&mut self, before: Vec<Before>, is_strict: bool) -> Result<(), Failure> {
+        let mut restored = Vec::new();
         for Before {
             path,
             content,
@@ -396,13 +397,11 @@ impl<'a, D: Disk> Layer<'a, D> {
                     false => continue,
                 }
             }
-            match content {
-                Some(content) => self.write(&path, content)?,
-                None => {
-                    self.changes.insert(path, None);
-                }
-            }
+            restored.push((path, content));
         }
+        // Straight into the changes: what was there before has had its room, and one
+        // path may be free for a file only when another is.
+        self.changes.extend(restored);
         Ok(())
     }
 

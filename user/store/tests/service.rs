@@ -197,13 +197,30 @@ fn a_change_is_taken_back_also_after_a_new_start() {
     assert_eq!(lab.text("/a").as_deref(), Some("new"));
     lab.done(vec![write("/b", "b")]);
     lab.done(vec![FileStep::Undo(change)]);
+    let undo = lab.last;
     assert_eq!(lab.text("/a").as_deref(), Some("old"));
     assert_eq!(lab.text("/b"), None);
     assert_eq!(lab.text("/gone").as_deref(), Some("g"));
     assert_eq!(
         lab.refused(vec![FileStep::Undo(change)]),
-        (0, FileError::NoChange)
+        (0, FileError::ChangedSince)
     );
+    // If the plan that undid it comes to nothing, it can be undone again.
+    lab.done(vec![FileStep::Revert(undo)]);
+    assert_eq!(lab.text("/a").as_deref(), Some("new"));
+    lab.done(vec![FileStep::Undo(change)]);
+    assert_eq!(lab.text("/a").as_deref(), Some("old"));
+}
+
+#[test]
+fn a_file_that_took_the_place_of_a_folder_is_taken_back() {
+    let mut lab = Lab::new();
+    lab.done(vec![write("/d", "a file")]);
+    lab.done(vec![delete("/d"), write("/d/x", "in a folder")]);
+    let change = lab.last;
+    lab.done(vec![FileStep::Revert(change)]);
+    assert_eq!(lab.text("/d").as_deref(), Some("a file"));
+    assert_eq!(lab.text("/d/x"), None);
 }
 
 #[test]

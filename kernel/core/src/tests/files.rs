@@ -374,3 +374,45 @@ fn a_request_that_nobody_has_room_for_ends_the_service_and_not_the_machine() {
     assert_eq!(reason(&lab.event(SHELL, intent)), Reason::WrongState);
     assert!(lab.result(store).is_none());
 }
+
+#[test]
+fn what_cannot_be_taken_back_is_asked_for_once() {
+    let (mut lab, store) = lab();
+    let intent = lab.ask(vec![write("/a")]);
+    lab.reply_bytes(store, b"");
+    assert_eq!(reason(&lab.event(SHELL, intent)), Reason::WrongState);
+    assert!(lab.file_request(store).is_some());
+    lab.reply_with(store, &FileReply::Refused(0, FileError::WrongKind));
+    assert!(lab.result(store).is_none(), "it is not asked again");
+    let event = lab.file(store, vec![read("/a")], &done(1));
+    assert!(matches!(event, IntentEvent::Done { .. }));
+    assert!(lab.log().iter().any(|line| line.contains("not taken back")));
+}
+
+#[test]
+fn a_plan_may_end_the_store_that_answers_for_it() {
+    let (mut lab, store) = lab();
+    let intent = lab.ask(vec![write("/a"), kill(store), spawn("echo", 1)]);
+    assert!(lab.file_request(store).is_some());
+    lab.reply_with(store, &done(1));
+    let IntentEvent::Done { effects, .. } = lab.event(SHELL, intent) else {
+        panic!("not done");
+    };
+    let Some(Effect::Spawned(started)) = effects.last() else {
+        panic!("{effects:?}");
+    };
+    // The new one has a home of its own, where nobody waits in its place.
+    assert_eq!(lab.receive(started[0].pid, FOREVER), None);
+}
+
+#[test]
+fn a_yes_that_was_not_asked_for_gains_no_time() {
+    let (mut lab, store) = lab();
+    let intent = lab.ask(vec![write("/a")]);
+    assert!(lab.file_request(store).is_some());
+    lab.pass(20 * SECOND);
+    lab.submit_request(&ConsoleRequest::Answer { intent, yes: true });
+    lab.pass(11 * SECOND);
+    let event = lab.event(SHELL, intent);
+    assert!(matches!(event, IntentEvent::Failed { text } if text.contains("30 s")));
+}
