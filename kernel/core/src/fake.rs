@@ -113,6 +113,8 @@ pub struct FakeMachine {
     next_region: u64,
     pub typed: VecDeque<u8>,
     pub console: Vec<u8>,
+    /// How long it takes to copy a byte to a process.
+    pub byte_ns: u64,
     pub from_agent: VecDeque<u8>,
     pub to_agent: Vec<u8>,
     pub is_agent_reachable: bool,
@@ -141,6 +143,7 @@ impl FakeMachine {
             regions: BTreeMap::new(),
             next_region: 1,
             typed: VecDeque::new(),
+            byte_ns: 0,
             console: Vec::new(),
             from_agent: VecDeque::new(),
             to_agent: Vec::new(),
@@ -391,6 +394,7 @@ impl Machine for FakeMachine {
     ) -> Result<(), BadAddress> {
         task.bytes(address, bytes.len(), |access| access == Access::Write)?;
         self.put(task, address, bytes);
+        self.now_ns += self.byte_ns * bytes.len() as u64;
         Ok(())
     }
 

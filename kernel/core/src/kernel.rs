@@ -247,8 +247,9 @@ impl<M: Machine> Kernel<M> {
             None => return self.scheduler.forget(pid),
         };
         let now = self.settle_all(machine, pid);
+        let begun = machine.ticks();
         match trap {
-            Trap::Interrupt => self.poll(machine),
+            Trap::Interrupt => return self.poll(machine),
             Trap::Syscall { number, arguments } => {
                 self.trace.note(now, pid, TraceKind::Call, number);
                 self.syscall(machine, pid, number, arguments);
@@ -261,6 +262,11 @@ impl<M: Machine> Kernel<M> {
                 self.trace.note(now, pid, TraceKind::Fault, instruction);
                 self.fault(machine, pid, kind, instruction, address);
             }
+        }
+        // What the kernel did for it is on its account too, when that is next settled.
+        let did = machine.ticks().saturating_sub(begun);
+        if let Some(process) = self.table.get_mut(pid) {
+            process.unbilled_ticks = process.unbilled_ticks.saturating_add(did);
         }
     }
 

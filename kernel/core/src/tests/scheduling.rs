@@ -279,3 +279,20 @@ fn a_quantum_is_set_and_kept() {
     assert_eq!(effects, [Effect::SchedulerSet(Policy::Priority, 20)]);
     assert_eq!(steps(&mut lab, 8), [a, a, a, a, b, b, b, b]);
 }
+
+#[test]
+fn what_the_kernel_does_for_a_process_is_on_its_account() {
+    let mut lab = quiet();
+    let curious = lab.spawn("worker");
+    lab.put(curious, &[0; 4096]);
+    lab.machine.byte_ns = 10_000;
+    let observe = Trap::Syscall {
+        number: Syscall::Observe as u64,
+        arguments: [1, super::BUFFER, super::ROOM, 0, 0, 0],
+    };
+    let script = lab.machine.scripts.entry(curious).or_default();
+    script.extend([(0, observe), (0, Trap::Interrupt)]);
+    assert_eq!(steps(&mut lab, 2), [curious, curious]);
+    let used = lab.kernel.table.get(curious).unwrap().cpu.total_ns();
+    assert!(used >= 10_000, "{used}");
+}
