@@ -189,6 +189,11 @@ impl<M: Machine> Kernel<M> {
             is_first: !self.files.has_begun,
             steps: List::new(steps).unwrap_or_default(),
         };
+        if !self.files.has_begun {
+            // Nothing is done before the store has dropped what it kept for the plans
+            // of an earlier boot, whose numbers are those of this one.
+            return Some((Job::Debts, request(0, Vec::new())));
+        }
         if !self.files.debts.is_empty() {
             let steps = self.files.debts.iter().map(|id| FileStep::Revert(*id));
             return Some((Job::Debts, request(0, steps.collect())));
