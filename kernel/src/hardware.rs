@@ -141,10 +141,6 @@ impl Machine for Hardware {
         task.space.protect_region(address, pages, access);
     }
 
-    fn region_address(&self, memory: RegionMemory, page: u64) -> Option<u64> {
-        region::address(memory, page)
-    }
-
     fn destroy_region(&mut self, memory: RegionMemory) -> u64 {
         region::destroy(&mut self.memory, memory)
     }

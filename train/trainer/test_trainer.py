@@ -111,16 +111,21 @@ def test_too_long_an_example_is_left_out_and_nothing_else():
     assert len(packed) == len(all_of)
 
 
-def test_it_learns_a_handful_by_heart():
-    own = run()
+def taught(own: checkpoint.Run, batch: data.Batch, steps: int, frozen: int = 0) -> learn.State:
     rule = learn.optimizer(3e-3, 5)
     # A step consumes the state it is given; the parameters are needed once more.
     state = learn.State(jax.tree.map(jnp.copy, own.params), rule.init(own.params))
-    (batch,) = data.batches(examples(own), 4, 64)
-    for _ in range(60):
+    for _ in range(steps):
         state, _ = learn.step(
-            state, own.embedding, SHAPE, rule, 0, batch.arrays(), jnp.float32(1.0)
+            state, own.embedding, SHAPE, rule, frozen, batch.arrays(), jnp.float32(1.0)
         )
+    return state
+
+
+def test_it_learns_a_handful_by_heart():
+    own = run()
+    (batch,) = data.batches(examples(own), 4, 64)
+    state = taught(own, batch, steps=60)
 
     def right(params: dict[str, jax.Array]) -> int:
         return sum(ok for _, ok, _ in score.verdicts(params, own.embedding, SHAPE, [batch]))
@@ -131,13 +136,8 @@ def test_it_learns_a_handful_by_heart():
 
 def test_frozen_layers_stay_as_they_are_and_the_others_learn():
     own = run()
-    rule = learn.optimizer(3e-3, 5)
-    state = learn.State(jax.tree.map(jnp.copy, own.params), rule.init(own.params))
     (batch,) = data.batches(examples(own), 4, 64)
-    for _ in range(5):
-        state, _ = learn.step(
-            state, own.embedding, SHAPE, rule, 1, batch.arrays(), jnp.float32(1.0)
-        )
+    state = taught(own, batch, steps=5, frozen=1)
     same = {name: bool((state.params[name] == value).all()) for name, value in own.params.items()}
     assert all(same[name] for name in same if name.startswith("blk.0."))
     assert not any(same[name] for name in same if name.startswith("blk.1."))

@@ -157,6 +157,12 @@ impl FakeMachine {
         }
     }
 
+    /// Where a page of a region would lie, if the region has it.
+    pub fn region_address(&self, region: RegionMemory, page: u64) -> Option<u64> {
+        let is_there = self.regions[&region.0].contains_key(&page);
+        is_there.then(|| (region.0 << 32) + page * PAGE)
+    }
+
     /// The byte of a task's memory at an address.
     fn byte<'a>(&'a mut self, task: &'a mut FakeTask, at: u64) -> &'a mut u8 {
         let page = match task.shared.get(&(at / PAGE)) {
@@ -360,11 +366,6 @@ impl Machine for FakeMachine {
                 (_, None) => {}
             }
         }
-    }
-
-    fn region_address(&self, region: RegionMemory, page: u64) -> Option<u64> {
-        let is_there = self.regions[&region.0].contains_key(&page);
-        is_there.then(|| (region.0 << 32) + page * PAGE)
     }
 
     fn destroy_region(&mut self, region: RegionMemory) -> u64 {

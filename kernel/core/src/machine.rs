@@ -146,8 +146,6 @@ pub trait Machine {
         pages: u64,
         access: Option<Access>,
     );
-    /// The physical address of a page that a region has.
-    fn region_address(&self, region: RegionMemory, page: u64) -> Option<u64>;
     /// Gives back every frame of a region, which no task reaches any more; how
     /// many that were.
     fn destroy_region(&mut self, region: RegionMemory) -> u64;

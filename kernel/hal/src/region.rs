@@ -44,12 +44,6 @@ fn find(region: RegionMemory, page: u64) -> Option<FrameNumber> {
     frame_of(&table(below)[index(page * FRAME, 1)])
 }
 
-/// The physical address of a page, if the region has it.
-#[must_use]
-pub fn address(region: RegionMemory, page: u64) -> Option<u64> {
-    find(region, page).map(FrameNumber::address)
-}
-
 fn put(
     memory: &mut Memory,
     region: RegionMemory,
